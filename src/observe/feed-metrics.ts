@@ -1,0 +1,108 @@
+import type { Registry } from 'prom-client'
+import { Counter, Gauge, Histogram } from 'prom-client'
+import type { Observer } from './observer.ts'
+
+/** What one feed says of itself at a scrape. */
+export interface FeedReading {
+  /** `account/project` where the settings name the tenant, else `other`. */
+  readonly label: string
+  readonly state: 'connecting' | 'live' | 'lost'
+  /** Milliseconds since the last proof of life. */
+  readonly proofAge: number | undefined
+  readonly marks: number
+  readonly pending: number
+}
+
+const p = 'zeroid_gate_'
+const states = ['connecting', 'live', 'lost'] as const
+
+/**
+ * Metrics of the signal feeds. Tenants are labels only where the settings name them.
+ *
+ * @param registry where they are shown
+ * @param read the feeds at the time of a scrape
+ */
+export function createFeedMetrics(
+  registry: Registry,
+  read: () => readonly FeedReading[],
+): Observer {
+  const registers = [registry]
+  const signals = new Counter({
+    name: `${p}signals_total`,
+    help: 'Signals by what they turned out to be and how they came.',
+    labelNames: ['kind', 'via'],
+    registers,
+  })
+  const missed = new Counter({
+    name: `${p}signals_missed_by_stream_total`,
+    help: 'Signals that only the list brought while the stream was live (a replica, a full queue).',
+    labelNames: ['tenant'],
+    registers,
+  })
+  const lag = new Histogram({
+    name: `${p}revocation_lag_seconds`,
+    help: 'Time from the creation of a signal to its mark.',
+    labelNames: ['tenant'],
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+    registers,
+  })
+  new Gauge({
+    name: `${p}feeds`,
+    help: 'Feeds by state.',
+    labelNames: ['state'],
+    registers,
+    collect() {
+      const feeds = read()
+      for (const state of states) {
+        this.set({ state }, feeds.filter((feed) => feed.state === state).length)
+      }
+    },
+  })
+  new Gauge({
+    name: `${p}feed_proof_age_seconds`,
+    help: 'Time since the feed was last proved to work; the oldest of those that share a label.',
+    labelNames: ['tenant'],
+    registers,
+    collect() {
+      this.reset()
+      for (const [tenant, feeds] of byLabel(read())) {
+        const oldest = Math.max(
+          ...feeds.map(({ proofAge }) => proofAge ?? Number.POSITIVE_INFINITY),
+        )
+        this.set({ tenant }, oldest / 1000)
+      }
+    },
+  })
+  sum('marks', 'Marks kept.', ({ marks }) => marks)
+  sum('signals_pending', 'Signals that arrived and are not applied yet.', ({ pending }) => pending)
+
+  function sum(name: string, help: string, value: (feed: FeedReading) => number): void {
+    new Gauge({
+      name: p + name,
+      help,
+      labelNames: ['tenant'],
+      registers,
+      collect() {
+        this.reset()
+        for (const [tenant, feeds] of byLabel(read())) {
+          this.set(
+            { tenant },
+            feeds.map(value).reduce((total, next) => total + next, 0),
+          )
+        }
+      },
+    })
+  }
+
+  return {
+    signal: (kind, via) => signals.inc({ kind, via }),
+    signalMissed: (tenant) => missed.inc({ tenant }),
+    revocation: (tenant, seconds) => lag.observe({ tenant }, seconds),
+  }
+}
+
+function byLabel(feeds: readonly FeedReading[]): Map<string, FeedReading[]> {
+  const groups = new Map<string, FeedReading[]>()
+  for (const feed of feeds) groups.set(feed.label, [...(groups.get(feed.label) ?? []), feed])
+  return groups
+}

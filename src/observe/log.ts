@@ -1,0 +1,69 @@
+import type { DestinationStream, Logger } from 'pino'
+import { destination as openDestination, pino } from 'pino'
+import pretty from 'pino-pretty'
+import type { Allow, Deny, Unknown, Verdict } from '../verdict.ts'
+import type { NoteFields, Observer } from './observer.ts'
+
+/** How the log is written. */
+export interface LogOptions {
+  readonly level: 'debug' | 'info' | 'warn' | 'error' | 'silent'
+  readonly format: 'json' | 'pretty'
+  /** Where it goes, default standard output. */
+  readonly destination?: NodeJS.WritableStream
+}
+
+/**
+ * A log of one line for each denial, each `unknown` and each allow without evidence, and of what
+ * operators should read. No line holds a token, a secret, or text of a token that nobody vouched
+ * for.
+ *
+ * @param options level, format, destination
+ */
+export function createLog(options: LogOptions): Observer & { readonly flush: () => void } {
+  // A line written at once would make every denial wait for the reader of the log.
+  const output = options.destination ?? openDestination({ dest: 1, sync: false })
+  const logger = createLogger(options, output)
+  return {
+    verdict(verdict) {
+      if (verdict.outcome === 'deny') logger.info(denialFields(verdict), 'denied')
+      else if (verdict.outcome === 'unknown') logger.warn(unknownFields(verdict), 'cannot tell')
+      else if (verdict.evidence.kind === 'none') {
+        logger.warn(callerFields(verdict), 'allowed without evidence (GATE_ON_UNKNOWN=allow)')
+      }
+    },
+    note(level, message, fields: NoteFields = {}) {
+      logger[level](fields, message)
+    },
+    flush() {
+      if ('flushSync' in output) output.flushSync()
+    },
+  }
+}
+
+function createLogger(
+  { level, format }: LogOptions,
+  output: NodeJS.WritableStream | DestinationStream,
+): Logger {
+  const settings = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime }
+  if (format === 'json') {
+    return pino({ ...settings, formatters: { level: (label) => ({ level: label }) } }, output)
+  }
+  return pino(
+    settings,
+    pretty({ colorize: false, destination: output, translateTime: 'HH:MM:ss.l' }),
+  )
+}
+
+function denialFields(verdict: Deny): NoteFields {
+  return { ...callerFields(verdict), reason: verdict.reason, detail: verdict.detail }
+}
+
+function unknownFields(verdict: Unknown): NoteFields {
+  return { ...callerFields(verdict), reason: verdict.reason, retryAfter: verdict.retryAfter }
+}
+
+function callerFields({ outcome, identity }: Verdict | Allow): NoteFields {
+  if (identity === undefined) return { outcome }
+  const { accountId, projectId, subject, tokenId } = identity
+  return { outcome, tenant: `${accountId}/${projectId}`, sub: subject, jti: tokenId }
+}

@@ -1,0 +1,229 @@
+import { X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import type { Readable } from 'node:stream'
+import { rootCertificates } from 'node:tls'
+import type { Dispatcher } from 'undici'
+import { Pool } from 'undici'
+import { UpstreamError } from './errors.ts'
+
+/** One request to ZeroID. */
+export interface UpstreamRequest {
+  readonly method: 'GET' | 'POST'
+  /** Path and query below the base URL, beginning with a slash. */
+  readonly path: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: string
+  /** Milliseconds for the whole exchange. */
+  readonly timeout: number
+  /** Longest body that is read, in bytes. */
+  readonly limit: number
+}
+
+/** An answer from ZeroID, read to its end. */
+export interface UpstreamAnswer {
+  readonly status: number
+  /** The parsed body; undefined where it is no JSON. */
+  readonly json: unknown
+}
+
+/** A request whose answer does not end. */
+export interface UpstreamStreamRequest {
+  readonly path: string
+  readonly headers: Readonly<Record<string, string>>
+  /** Milliseconds until the answer must have begun. */
+  readonly timeout: number
+  /** Ends the stream. */
+  readonly signal: AbortSignal
+}
+
+/** An answer that has begun. */
+export interface UpstreamStream {
+  readonly status: number
+  readonly contentType: string
+  readonly body: Readable
+}
+
+/** The gate's only way to ZeroID: pooled connections to one origin, and every read bounded. */
+export interface Upstream {
+  /** The base URL without a trailing slash. */
+  readonly url: string
+  /**
+   * @returns the answer, whatever its status
+   * @throws UpstreamError without a complete answer in time, for a redirect, a compressed body or
+   *   one over the limit
+   */
+  send(request: UpstreamRequest): Promise<UpstreamAnswer>
+  /** Sends, and insists on 200 and JSON. @throws UpstreamError also for any other status or body */
+  fetchJson(request: UpstreamRequest): Promise<unknown>
+  /**
+   * Opens an answer that does not end, such as an event stream. The caller reads it, bounds it and
+   * ends it by aborting.
+   *
+   * @throws UpstreamError where no answer began within the timeout
+   */
+  open(request: UpstreamStreamRequest): Promise<UpstreamStream>
+  /** Closes all connections; requests under way fail. */
+  close(): Promise<void>
+}
+
+export interface UpstreamOptions {
+  /** `ZEROID_URL`. */
+  readonly url: string
+  /** `ZEROID_CA_FILE`: a PEM file with further certificate authorities. */
+  readonly caFile?: string | undefined
+  /** Connections at most, default 64. */
+  readonly connections?: number
+  /** Told the `Date` header of every answer. */
+  readonly onDate?: (date: string | undefined) => void
+}
+
+/**
+ * @param options where ZeroID is and whom to trust
+ * @throws where the CA file cannot be read or holds no certificate: a trust anchor that is missing must stop the start
+ */
+export function createUpstream(options: UpstreamOptions): Upstream {
+  const base = new URL(options.url)
+  const prefix = base.pathname.replace(/\/$/, '')
+  const ca = options.caFile === undefined ? undefined : readAuthorities(options.caFile)
+  const connection = {
+    pipelining: 1,
+    // The deadlines below are the ones that count; undici's own are turned off.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    keepAliveTimeout: 30_000,
+    connect:
+      ca === undefined ? { timeout: 5_000 } : { timeout: 5_000, ca: [...rootCertificates, ...ca] },
+  }
+  const pool = new Pool(base.origin, { ...connection, connections: options.connections ?? 64 })
+  // Streams stay open: they have connections of their own, so that they never wait for each other.
+  const streams = new Pool(base.origin, { ...connection, connections: null })
+
+  async function open(request: UpstreamStreamRequest): Promise<UpstreamStream> {
+    const late = new AbortController()
+    const timer = setTimeout(() => late.abort(), request.timeout)
+    try {
+      const answer = await streams.request({
+        method: 'GET',
+        path: prefix + request.path,
+        headers: { 'accept-encoding': 'identity', ...request.headers },
+        signal: AbortSignal.any([late.signal, request.signal]),
+      })
+      options.onDate?.(single(answer.headers.date))
+      // Whatever ends a stream is told by its reader; an error that nobody reads must not be fatal.
+      answer.body.on('error', () => {})
+      const contentType = single(answer.headers['content-type']) ?? ''
+      return { status: answer.statusCode, contentType, body: answer.body }
+    } catch (error) {
+      if (late.signal.aborted) {
+        throw new UpstreamError('timeout', `no answer began within ${request.timeout} ms`)
+      }
+      throw new UpstreamError('unreachable', networkReason(error))
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  async function send(request: UpstreamRequest): Promise<UpstreamAnswer> {
+    const deadline = new AbortController()
+    const timer = setTimeout(() => deadline.abort(), request.timeout)
+    try {
+      const answer = await pool.request({
+        method: request.method,
+        path: prefix + request.path,
+        headers: { accept: 'application/json', 'accept-encoding': 'identity', ...request.headers },
+        body: request.body ?? null,
+        signal: deadline.signal,
+      })
+      options.onDate?.(single(answer.headers.date))
+      return await read(answer, request.limit, () => deadline.abort())
+    } catch (error) {
+      if (error instanceof UpstreamError) throw error
+      if (deadline.signal.aborted) {
+        throw new UpstreamError('timeout', `no complete answer within ${request.timeout} ms`)
+      }
+      throw new UpstreamError('unreachable', networkReason(error))
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  return {
+    url: base.origin + prefix,
+    send,
+    async fetchJson(request) {
+      const { status, json } = await send(request)
+      if (status !== 200) throw new UpstreamError('unexpected_status', `HTTP ${status}`, { status })
+      if (json === undefined) throw new UpstreamError('not_json', 'the answer is not JSON')
+      return json
+    },
+    open,
+    async close() {
+      await Promise.all([pool.destroy(), streams.destroy()])
+    },
+  }
+}
+
+async function read(
+  answer: Dispatcher.ResponseData,
+  limit: number,
+  abort: () => void,
+): Promise<UpstreamAnswer> {
+  const status = answer.statusCode
+  if (status >= 300 && status < 400) {
+    abort()
+    // A redirect would carry credentials to a place that no setting names.
+    throw new UpstreamError('redirected', `HTTP ${status}, redirects are not followed`, { status })
+  }
+  const encoding = single(answer.headers['content-encoding'])
+  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
+    abort()
+    throw new UpstreamError('encoded', 'the answer is compressed although identity was asked for')
+  }
+
+  const chunks: Buffer[] = []
+  let length = 0
+  for await (const chunk of answer.body) {
+    length += (chunk as Buffer).length
+    if (length > limit) {
+      abort()
+      throw new UpstreamError('too_large', `the answer is longer than ${limit} bytes`, { status })
+    }
+    chunks.push(chunk as Buffer)
+  }
+  const type = single(answer.headers['content-type']) ?? ''
+  return { status, json: parseJson(type, Buffer.concat(chunks).toString('utf8')) }
+}
+
+/** Node itself would pass over a file without certificates in silence. */
+function readAuthorities(file: string): readonly string[] {
+  const text = readFileSync(file, 'utf8')
+  const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []
+  if (blocks.length === 0) throw new Error(`${JSON.stringify(file)} holds no PEM certificate`)
+  for (const block of blocks) {
+    try {
+      new X509Certificate(block)
+    } catch {
+      throw new Error(`${JSON.stringify(file)} holds a certificate that cannot be read`)
+    }
+  }
+  return blocks
+}
+
+function parseJson(type: string, text: string): unknown {
+  if (!/^application\/([\w.-]+\+)?json\s*(;|$)/i.test(type)) return undefined
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function single(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value[0] : value
+}
+
+/** The system's own code (`ECONNREFUSED`, …), which holds neither URL nor credential. */
+function networkReason(error: unknown): string {
+  const code = (error as { code?: unknown } | null)?.code
+  return typeof code === 'string' ? code : 'the connection failed'
+}

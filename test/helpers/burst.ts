@@ -1,0 +1,61 @@
+import { fork } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { onTestFinished } from 'vitest'
+
+/** A ZeroID server in a process of its own, so that its work is not taken for the gate's. */
+export interface Burst {
+  readonly url: string
+  /** One token of each agent, issued a minute ago. */
+  readonly victims: readonly string[]
+  readonly bystander: string
+  /** Sends this many signals about the agents in turn, as fast as it can. */
+  send(signals: number): Promise<void>
+}
+
+type Message = { url: string; victims: string[]; bystander: string } | 'sent'
+
+export async function startBurst(agents: number): Promise<Burst> {
+  const path = fileURLToPath(new URL('./burst-server.ts', import.meta.url))
+  const child = fork(path, [String(agents)], { execArgv: ['--import', 'tsx'] })
+  onTestFinished(() => void child.kill())
+  const next = (): Promise<Message> =>
+    new Promise((resolve, reject) => {
+      child.once('message', (message) => resolve(message as Message))
+      child.once('exit', (code) => reject(new Error(`the server ended: ${code}`)))
+    })
+  const started = await next()
+  if (started === 'sent') throw new Error('out of turn')
+  return {
+    ...started,
+    async send(signals) {
+      child.send(signals)
+      await next()
+    },
+  }
+}
+
+/**
+ * Watches the event loop of this process.
+ *
+ * @returns a function that tells the longest stretches in which nothing else could run, longest
+ *   first, in milliseconds of our own work: time that the machine gave to others does not count
+ */
+export function watchLoop(): () => number[] {
+  const stretches: number[] = []
+  let last = performance.now()
+  let cpu = process.cpuUsage()
+  let watching = true
+  function turn(): void {
+    const now = performance.now()
+    const used = process.cpuUsage(cpu)
+    stretches.push(Math.min(now - last, (used.user + used.system) / 1000))
+    last = now
+    cpu = process.cpuUsage()
+    if (watching) setTimeout(turn, 5)
+  }
+  setTimeout(turn, 5)
+  return () => {
+    watching = false
+    return stretches.sort((a, b) => b - a).slice(0, 10)
+  }
+}
