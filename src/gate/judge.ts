@@ -1,0 +1,119 @@
+import type { Clock } from '../clock.ts'
+import type { Bounds, Present } from '../revocation/decide.ts'
+import { decide } from '../revocation/decide.ts'
+import type { Feeds } from '../revocation/feeds.ts'
+import type { Introspector } from '../revocation/introspect.ts'
+import type { Allow, Evidence, Unknown, Verdict } from '../verdict.ts'
+import { deny, unknown } from '../verdict.ts'
+import type { Remembered } from './memory.ts'
+
+/** What judging a remembered token needs. */
+export interface JudgeParts {
+  readonly introspector: Introspector
+  readonly feeds: Feeds
+  readonly bounds: Bounds
+  readonly clock: Clock
+  readonly onUnknown: 'deny' | 'allow'
+  readonly present: (monotonic: number, justAsked: boolean) => Present
+  /** Told when the server called a token inactive. */
+  readonly onInactive: (known: Remembered) => void
+}
+
+/** Judges a remembered token: a verdict at once where the evidence suffices. */
+export type Judge = (known: Remembered, token: string, now: number) => Verdict | Promise<Verdict>
+
+/** Asked anew this often where signals keep arriving during the answers. */
+const maxQuestions = 3
+const noEvidence: Evidence = { kind: 'none', at: 0 }
+
+/**
+ * Joins the pure decision with the questions to the server that it may call for.
+ *
+ * @param parts introspection, feeds, bounds
+ */
+export function createJudge(parts: JudgeParts): Judge {
+  const { introspector, feeds, bounds, clock, present } = parts
+
+  const decideOn = (
+    known: Remembered,
+    now: number,
+    justAsked: boolean,
+  ): ReturnType<typeof decide> =>
+    decide(known.judged, known.evidence, known.feed?.knowledge, present(now, justAsked), bounds)
+
+  async function ask(known: Remembered, token: string): Promise<Verdict> {
+    for (let question = 0; question < maxQuestions; question++) {
+      const fault = await introspect(known, token)
+      const decision = decideOn(known, clock.monotonic(), fault === undefined)
+      // Time went by, and signals may have come: a denial needs no answer of the server.
+      if (decision.say === 'deny') return deny(decision.reason, undefined, known.identity)
+      if (fault !== undefined) return undecided(known, { ...fault, identity: known.identity })
+      if (decision.say === 'allow') return allowed(known)
+    }
+    return undecided(known, unknown('signal_pending', 1, known.identity))
+  }
+
+  /** @returns nothing where the answer is now part of what is known */
+  async function introspect(known: Remembered, token: string): Promise<Unknown | undefined> {
+    const answer = await introspector.ask(token, known.identity.tokenId)
+    if (answer.outcome === 'unknown') return answer
+    if (answer.outcome === 'inactive') {
+      known.judged.inactive = true
+      parts.onInactive(known)
+    } else if (answer.at > (known.evidence?.at ?? Number.NEGATIVE_INFINITY)) {
+      // An older answer must not overwrite a newer one, nor a token known as inactive come back.
+      setEvidence(known, { kind: 'introspected', at: answer.at })
+    }
+    return undefined
+  }
+
+  function renew(known: Remembered, token: string): void {
+    if (known.renewing) return
+    known.renewing = true
+    void introspect(known, token).finally(() => {
+      known.renewing = false
+    })
+  }
+
+  function setEvidence(known: Remembered, evidence: Evidence): void {
+    known.evidence = evidence
+    known.allow = undefined
+  }
+
+  function allowed(known: Remembered): Allow {
+    if (bounds.mode === 'local') {
+      const at = known.feed?.knowledge.provedAt ?? 0
+      if (known.evidence?.at !== at) setEvidence(known, { kind: 'signals', at })
+    }
+    known.allow ??= {
+      outcome: 'allow',
+      identity: known.identity,
+      evidence: known.evidence ?? noEvidence,
+    }
+    return known.allow
+  }
+
+  /** Only for a token that verified and that nobody called inactive or revoked. */
+  function undecided(known: Remembered, verdict: Unknown): Verdict {
+    if (parts.onUnknown !== 'allow') return verdict
+    const evidence: Evidence = { kind: 'none', at: clock.monotonic() }
+    return { outcome: 'allow', identity: known.identity, evidence }
+  }
+
+  return function judgeKnown(known, token, now) {
+    if (known.feed === undefined || known.feed.closed) known.feed = feeds.follow(known.identity)
+    else known.feed.used = true
+    const decision = decideOn(known, now, false)
+    switch (decision.say) {
+      case 'allow':
+        if (decision.renew) renew(known, token)
+        return allowed(known)
+      case 'deny':
+        return deny(decision.reason, undefined, known.identity)
+      case 'unknown':
+        return undecided(known, unknown(decision.reason, 1, known.identity))
+      case 'ask':
+        return ask(known, token)
+    }
+  }
+}

@@ -1,0 +1,69 @@
+import type { Clock, ServerClock } from '../clock.ts'
+import { createServerClock, systemClock } from '../clock.ts'
+import type { Observer } from '../observe/observer.ts'
+import type { Bounds } from '../revocation/decide.ts'
+import type { Feeds } from '../revocation/feeds.ts'
+import { createFeeds } from '../revocation/feeds.ts'
+import type { Introspector } from '../revocation/introspect.ts'
+import { createIntrospector } from '../revocation/introspect.ts'
+import type { Issuer } from '../token/issuer.ts'
+import { createIssuer } from '../token/issuer.ts'
+import type { Keys } from '../token/keys.ts'
+import { createKeys } from '../token/keys.ts'
+import type { Upstream } from '../upstream.ts'
+import { createUpstream } from '../upstream.ts'
+import type { Memory } from './memory.ts'
+import { createMemory } from './memory.ts'
+import type { GateOptions } from './options.ts'
+
+/** What a gate is made of. */
+export interface Parts {
+  readonly clock: Clock
+  readonly serverClock: ServerClock
+  readonly observer: Observer
+  readonly bounds: Bounds
+  readonly upstream: Upstream
+  readonly issuer: Issuer
+  readonly keys: Keys
+  readonly introspector: Introspector
+  readonly feeds: Feeds
+  readonly memory: Memory
+}
+
+/** Connections beyond those of introspection, so that keys and signal lists never wait for it. */
+const reserved = 16
+
+/**
+ * Makes the parts and joins them: every default of the options stands here.
+ *
+ * @param options checked options
+ */
+export function createParts(options: GateOptions): Parts {
+  const clock = options.clock ?? systemClock
+  const observer = options.observer ?? {}
+  const bounds: Bounds = {
+    mode: options.mode ?? 'hybrid',
+    maxStaleness: options.maxStaleness ?? 30_000,
+    clockSkew: options.clockSkew ?? 5_000,
+  }
+  const concurrency = options.introspectConcurrency ?? 64
+  const serverClock = createServerClock(clock, bounds.clockSkew)
+  const upstream = createUpstream({
+    url: options.url,
+    caFile: options.caFile,
+    connections: concurrency + reserved,
+    onDate: serverClock.observe,
+  })
+  const basis = { upstream, clock, serverClock, observer }
+  const { clientId: id, clientSecret: secret } = options
+  const client = id === undefined || secret === undefined ? undefined : { id, secret }
+  return {
+    ...basis,
+    bounds,
+    issuer: createIssuer({ ...basis, configured: options.issuer }),
+    keys: createKeys(basis),
+    introspector: createIntrospector({ ...basis, client, concurrency }),
+    feeds: createFeeds({ ...basis, options }),
+    memory: createMemory(options.cacheTokens ?? 100_000),
+  }
+}

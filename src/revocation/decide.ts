@@ -1,0 +1,232 @@
+import type { DenyReason, Evidence, UnknownReason } from '../verdict.ts'
+import type { Lineage } from './lineage.ts'
+
+/** The words of ZeroID's SDK: where an allow takes its evidence from. */
+export type Mode = 'hybrid' | 'local' | 'live'
+
+/** What is judged: the part of the claims that time and revocation bear on. Times in seconds. */
+export interface JudgedToken {
+  readonly issuedAt: number
+  readonly expiresAt: number
+  readonly notBefore: number | undefined
+  readonly missionId: string | undefined
+  readonly lineage: Lineage
+  /** The server said `active: false`, which is final. */
+  readonly inactive: boolean
+}
+
+/** Why tokens issued up to a moment need a word of the server, and from when on it counts. */
+export interface Suspicion {
+  /** `created_at` of the newest signal concerned; milliseconds, the server's clock. */
+  readonly at: number
+  /** When the gate learnt of it (monotonic): an answer asked for earlier does not count. */
+  readonly since: number
+  /** An answer asked for before this (monotonic) is good for one request only. */
+  readonly settledAt: number
+}
+
+/** What one tenant's feed knows. */
+export interface TenantKnowledge {
+  readonly state: 'connecting' | 'live' | 'lost'
+  /** When the feed was last proved to work (monotonic). */
+  readonly provedAt: number
+  /** Every signal created since then is known; milliseconds, the server's clock. */
+  readonly knownSince: number
+  /** From when on (monotonic) an introspection covers what lies before `knownSince`. */
+  readonly knownFrom: number
+  /** The mark on a WIMSE URI. */
+  mark(subject: string): Suspicion | undefined
+  /** The newest revoking signal that names a mission. */
+  mission(id: string): Suspicion | undefined
+  /** The newest revoking signal of the tenant. */
+  readonly lastRevoking: Suspicion | undefined
+  /** Signals that arrived and are not applied yet. */
+  readonly pending: Suspicion | undefined
+}
+
+/** The present. */
+export interface Present {
+  /** The server's time as well as the gate knows it, milliseconds since the epoch. */
+  readonly server: number
+  /** Monotonic milliseconds. */
+  readonly monotonic: number
+  /** The evidence was obtained for the very request that is judged. */
+  readonly justAsked: boolean
+}
+
+/** The operator's bounds, milliseconds. */
+export interface Bounds {
+  readonly mode: Mode
+  readonly maxStaleness: number
+  readonly clockSkew: number
+}
+
+export type Decision =
+  | { readonly say: 'allow'; readonly renew: boolean }
+  | { readonly say: 'deny'; readonly reason: DenyReason }
+  | { readonly say: 'ask' }
+  | { readonly say: 'unknown'; readonly reason: UnknownReason }
+
+/**
+ * Within this time of a signal, in milliseconds, `iat` cannot tell before from after: `iat` is cut
+ * to seconds, and the server writes the signal before it revokes.
+ */
+export const tieWindow = 2_000
+
+const allow: Decision = { say: 'allow', renew: false }
+const allowAndRenew: Decision = { say: 'allow', renew: true }
+const ask: Decision = { say: 'ask' }
+const denials = {
+  expired: { say: 'deny', reason: 'token_expired' },
+  early: { say: 'deny', reason: 'token_not_yet_valid' },
+  inactive: { say: 'deny', reason: 'token_inactive' },
+  revoked: { say: 'deny', reason: 'revoked_by_signal' },
+} as const satisfies Record<string, Decision>
+const unknowns = {
+  deaf: { say: 'unknown', reason: 'feed_not_live' },
+  old: { say: 'unknown', reason: 'issued_before_known' },
+  pending: { say: 'unknown', reason: 'signal_pending' },
+  tied: { say: 'unknown', reason: 'tied_with_signal' },
+} as const satisfies Record<string, Decision>
+
+/**
+ * The rule of the house: no verdict rests on old knowledge. Pure; all I/O stands around it.
+ *
+ * @param token what is judged
+ * @param evidence what is known of this token; undefined at first sight
+ * @param tenant what the token's feed knows; undefined where no feed is followed
+ * @param present the clocks
+ * @param bounds the operator's bounds
+ * @returns `allow` (and whether the evidence should be renewed), `deny`, `ask` the server, or
+ *   `unknown` where nobody may be asked
+ */
+export function decide(
+  token: JudgedToken,
+  evidence: Evidence | undefined,
+  tenant: TenantKnowledge | undefined,
+  present: Present,
+  bounds: Bounds,
+): Decision {
+  const now = present.server
+  if (now >= token.expiresAt * 1000 + bounds.clockSkew) return denials.expired
+  if (token.notBefore !== undefined && now < token.notBefore * 1000 - bounds.clockSkew) {
+    return denials.early
+  }
+  if (token.issuedAt * 1000 > now + bounds.clockSkew) return denials.early
+  if (token.inactive) return denials.inactive
+  if (tenant !== undefined && isMarked(token, tenant)) return denials.revoked
+
+  if (bounds.mode === 'local') return decideLocally(token, tenant, present, bounds)
+  if (evidence === undefined) return ask
+  if (bounds.mode === 'live')
+    return present.justAsked && hasAnswer(token, evidence, tenant, true) ? allow : ask
+  return decideByEvidence(token, evidence, tenant, present, bounds)
+}
+
+/** A token issued in an earlier second than the signal is dead, whoever says otherwise. */
+function isMarked(token: JudgedToken, tenant: TenantKnowledge): boolean {
+  for (const name of token.lineage.names) {
+    const mark = tenant.mark(name)
+    if (mark !== undefined && token.issuedAt < Math.floor(mark.at / 1000)) return true
+  }
+  return false
+}
+
+function decideByEvidence(
+  token: JudgedToken,
+  evidence: Evidence,
+  tenant: TenantKnowledge | undefined,
+  present: Present,
+  bounds: Bounds,
+): Decision {
+  const age = present.monotonic - evidence.at
+  if (age > bounds.maxStaleness) return ask
+  if (!hasAnswer(token, evidence, tenant, present.justAsked)) return ask
+  return age > bounds.maxStaleness / 2 ? allowAndRenew : allow
+}
+
+/** Whether the evidence is younger than everything that throws doubt on the token. */
+function hasAnswer(
+  token: JudgedToken,
+  evidence: Evidence,
+  tenant: TenantKnowledge | undefined,
+  justAsked: boolean,
+): boolean {
+  if (tenant === undefined) return evidence.kind === 'introspected'
+  if (token.issuedAt * 1000 < tenant.knownSince) {
+    if (evidence.kind !== 'introspected' || evidence.at < tenant.knownFrom) return false
+  }
+  const doubt = doubtOf(token, tenant)
+  if (doubt === undefined) return true
+  return (
+    evidence.kind === 'introspected' && evidence.at >= (justAsked ? doubt.since : doubt.settledAt)
+  )
+}
+
+function decideLocally(
+  token: JudgedToken,
+  tenant: TenantKnowledge | undefined,
+  present: Present,
+  bounds: Bounds,
+): Decision {
+  if (tenant === undefined) return unknowns.deaf
+  if (present.monotonic - tenant.provedAt > bounds.maxStaleness) return unknowns.deaf
+  if (token.issuedAt * 1000 < tenant.knownSince) return unknowns.old
+  if (doubtOf(token, tenant) === undefined) return allow
+  return tenant.pending === undefined ? unknowns.tied : unknowns.pending
+}
+
+/** Everything that throws doubt on a token, as one suspicion: the latest of each time. */
+function doubtOf(token: JudgedToken, tenant: TenantKnowledge): Suspicion | undefined {
+  let doubt: Suspicion | undefined
+  for (const name of token.lineage.names) doubt = later(doubt, concerning(token, tenant.mark(name)))
+  if (!token.lineage.complete) doubt = later(doubt, concerning(token, tenant.lastRevoking))
+  if (token.missionId !== undefined) {
+    doubt = later(doubt, concerning(token, tenant.mission(token.missionId)))
+  }
+  return later(doubt, concerning(token, tenant.pending))
+}
+
+/** A token issued clearly after the signal is none of its business. */
+function concerning(token: JudgedToken, suspicion: Suspicion | undefined): Suspicion | undefined {
+  if (suspicion === undefined) return undefined
+  return token.issuedAt * 1000 <= suspicion.at + tieWindow ? suspicion : undefined
+}
+
+/**
+ * Two suspicions as one: the latest of each time.
+ *
+ * @param a one, or none
+ * @param b the other, or none
+ */
+export function later(a: Suspicion | undefined, b: Suspicion | undefined): Suspicion | undefined {
+  if (a === undefined || b === undefined) return a ?? b
+  return {
+    at: Math.max(a.at, b.at),
+    since: Math.max(a.since, b.since),
+    settledAt: Math.max(a.settledAt, b.settledAt),
+  }
+}
+
+/**
+ * Whether a token's own minting is evidence enough at first sight: it was active then. Only where
+ * the feed is live and has known every signal since, so that none in between was missed.
+ *
+ * @param token what is judged
+ * @param tenant what the token's feed knows
+ * @param present the clocks
+ * @param bounds the operator's bounds
+ * @returns the evidence, dated back to the minting; undefined where the server must be asked
+ */
+export function mintEvidence(
+  token: JudgedToken,
+  tenant: TenantKnowledge | undefined,
+  present: Present,
+  bounds: Bounds,
+): Evidence | undefined {
+  if (bounds.mode !== 'hybrid' || tenant?.state !== 'live') return undefined
+  const age = present.server - token.issuedAt * 1000
+  if (age < -bounds.clockSkew || age >= bounds.maxStaleness / 2) return undefined
+  if (token.issuedAt * 1000 < tenant.knownSince) return undefined
+  return { kind: 'minted', at: present.monotonic - Math.max(0, age) }
+}

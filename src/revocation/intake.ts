@@ -1,0 +1,148 @@
+import { LRUCache } from 'lru-cache'
+import type { Clock, ServerClock } from '../clock.ts'
+import type { Observer } from '../observe/observer.ts'
+import type { Suspicion } from './decide.ts'
+import { tieWindow } from './decide.ts'
+import type { Identities } from './identities.ts'
+import type { Knowledge } from './knowledge.ts'
+import type { Signal } from './signal.ts'
+import { parseSignal } from './signal.ts'
+import type { TenantOf } from './tenant.ts'
+
+/** Takes signals in, from wherever they come, each once. */
+export interface Intake {
+  /** The data of a stream event. @returns false where it could not be read */
+  event(data: string): boolean
+  /** Signals of the list, oldest first, and entries that could not be read. */
+  page(signals: readonly Signal[], unreadable: readonly string[]): void
+}
+
+export interface IntakeOptions {
+  readonly tenant: TenantOf
+  /** The tenant's name in metrics. */
+  readonly label: string
+  readonly knowledge: Knowledge
+  readonly identities: Identities
+  readonly clock: Clock
+  readonly serverClock: ServerClock
+  readonly observer: Observer
+}
+
+/** Signals told apart; more than any page or burst that could bring one twice. */
+const remembered = 60_000
+/** Milliseconds by which `created_at` may lie ahead of the server's `Date`, which has seconds only. */
+const dateTolerance = 1_000
+/** Milliseconds after which a listed signal is not expected on the stream any more. */
+const streamGrace = 2_000
+
+/**
+ * From signals to marks: sorts out other tenants' and repeated ones, dates them by the server's
+ * clock, and finds whom each one means.
+ *
+ * @param options tenant, what is known, look-ups, clocks
+ */
+export function createIntake(options: IntakeOptions): Intake {
+  const { tenant, knowledge, identities, clock, serverClock, observer } = options
+  const seen = new LRUCache<string, true>({ max: remembered })
+  /** Listed before the stream brought them, and when. */
+  const awaited = new Map<string, number>()
+
+  function take(signal: Signal, via: 'stream' | 'list'): void {
+    // The server's fan-out compares a string prefix, so another tenant's signal may arrive here.
+    if (signal.accountId !== tenant.accountId || signal.projectId !== tenant.projectId) {
+      observer.signal?.('other_tenant', via)
+      return
+    }
+    if (via === 'stream') awaited.delete(signal.id)
+    if (seen.has(signal.id)) return
+    seen.set(signal.id, true)
+    if (via === 'list' && knowledge.state === 'live') awaited.set(signal.id, clock.monotonic())
+    observer.signal?.(signal.revoking ? 'revoking' : 'informing', via)
+    if (signal.revoking) revoke(signal)
+  }
+
+  function revoke(signal: Signal): void {
+    const suspicion = suspicionOf(signal.createdAt)
+    if (signal.identityId === undefined) {
+      observer.note?.(
+        'warn',
+        'a signal names no identity; everybody issued before it is asked about',
+      )
+      knowledge.suspectEverybody(suspicion)
+      return
+    }
+    // What the first reading of the list brings is as old as it is; it says nothing of our lag.
+    const historic = knowledge.knownSince === Number.POSITIVE_INFINITY
+    const pending = knowledge.suspect(signal.id, suspicion, signal.missionId)
+    const subject = identities.known(signal.identityId)
+    if (subject !== undefined) apply(signal, subject, suspicion, historic)
+    // What is not pending needs no look-up, so that a flood cannot make them queue without bound.
+    else if (pending) {
+      identities.resolve(signal.identityId, (resolution) => {
+        if (resolution.kind === 'subject') apply(signal, resolution.subject, suspicion, historic)
+        else dismiss(signal)
+      })
+    }
+  }
+
+  function apply(signal: Signal, subject: string, suspicion: Suspicion, historic: boolean): void {
+    knowledge.apply(signal.id, subject, suspicion)
+    if (!historic)
+      observer.revocation?.(options.label, Math.max(0, serverClock.now() - suspicion.at) / 1000)
+    observer.note?.('debug', 'revoked by signal', { signal: signal.id, subject })
+  }
+
+  function dismiss(signal: Signal): void {
+    observer.signal?.('other_identity', 'list')
+    knowledge.dismiss(signal.id)
+  }
+
+  /** A date that cannot be read, or lies ahead of the server's own, counts as the server's `Date`. */
+  function suspicionOf(createdAt: number | undefined): Suspicion {
+    // Where no `Date` was ever seen, the signal's own word is better than our clock.
+    const date = serverClock.date() ?? createdAt ?? serverClock.now()
+    const at = createdAt === undefined || createdAt > date + dateTolerance ? date : createdAt
+    const since = clock.monotonic()
+    const unsettled = Math.min(tieWindow, Math.max(0, tieWindow - (date - at)))
+    return { at, since, settledAt: since + unsettled }
+  }
+
+  function suspectEverybody(key: string): void {
+    if (seen.has(key)) return
+    seen.set(key, true)
+    observer.signal?.('unreadable', 'list')
+    observer.note?.('warn', 'a signal cannot be read; everybody issued before it is asked about')
+    knowledge.suspectEverybody(suspicionOf(undefined))
+  }
+
+  function countMissed(): void {
+    const now = clock.monotonic()
+    for (const [id, since] of awaited) {
+      if (now - since < streamGrace) break
+      awaited.delete(id)
+      observer.signalMissed?.(options.label)
+    }
+  }
+
+  return {
+    event(data) {
+      const signal = parseSignal(parseJson(data))
+      if (signal === undefined) return false
+      take(signal, 'stream')
+      return true
+    },
+    page(signals, unreadable) {
+      countMissed()
+      for (const signal of signals) take(signal, 'list')
+      for (const key of unreadable) suspectEverybody(key)
+    },
+  }
+}
+
+function parseJson(data: string): unknown {
+  try {
+    return JSON.parse(data)
+  } catch {
+    return undefined
+  }
+}
