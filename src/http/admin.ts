@@ -1,0 +1,35 @@
+import type { Server } from 'node:http'
+import { createAdaptorServer } from '@hono/node-server'
+import { Hono } from 'hono'
+import type { Gate } from '../gate.ts'
+
+/** Renders the metrics: the media type and the text. */
+export interface MetricsSource {
+  readonly contentType: string
+  render(): Promise<string>
+}
+
+/**
+ * `GET /health` (the process lives), `GET /ready` (verdicts can be given; else why not) and
+ * `GET /metrics`. For operators and probes; never on the door.
+ *
+ * @param gate whose status is told
+ * @param metrics what `/metrics` shows
+ * @returns a server that does not listen yet
+ */
+export function createAdmin(gate: Gate, metrics: MetricsSource): Server {
+  const app = new Hono()
+  app.use(async (c, next) => {
+    await next()
+    c.header('Cache-Control', 'no-store')
+  })
+  app.get('/health', (c) => c.json({ status: 'ok' }))
+  app.get('/ready', (c) => {
+    const status = gate.status()
+    return c.json(status, status.ready ? 200 : 503)
+  })
+  app.get('/metrics', async (c) =>
+    c.body(await metrics.render(), 200, { 'Content-Type': metrics.contentType }),
+  )
+  return createAdaptorServer({ fetch: app.fetch }) as Server
+}
