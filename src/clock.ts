@@ -25,19 +25,42 @@ export const systemClock: Clock = {
 
 /** How far a server's clock may correct ours, in milliseconds; past it neither is to be believed. */
 const maxCorrection = 5 * 60_000
+/** Milliseconds by which our two clocks may drift apart before one is known to have missed time. */
+const drift = 1_000
+/** Milliseconds by which a `Date` of whole seconds may seem to run ahead of our monotonic clock. */
+const dateJitter = 3_000
 
-/** The server's time, as far as its `Date` headers tell. */
+/**
+ * The server's time, as far as its `Date` headers and our own clocks tell. The two estimates differ
+ * only where our wall clock has moved ahead of the monotonic one: somebody set it, or this machine
+ * was suspended, and nothing here can tell which.
+ */
+export interface ServerTime {
+  /** Milliseconds since the epoch: not later than the server's time, by what is known. */
+  readonly now: number
+  /** Milliseconds since the epoch: not earlier than the server's time, by what is known. */
+  readonly latest: number
+  /** Milliseconds that the monotonic clock may have missed since the last `Date`. */
+  readonly hidden: number
+}
+
+/** Follows the server's clock. */
 export interface ServerClock {
-  /**
-   * Best estimate of the server's time, milliseconds since the epoch.
-   *
-   * @param monotonic the present on our monotonic clock, where the caller has just read it
-   */
-  now(monotonic?: number): number
+  /** @param monotonic the present on our monotonic clock, where the caller has just read it */
+  read(monotonic?: number): ServerTime
+  /** `read().now`. */
+  now(): number
+  /** `read().latest`. */
+  latest(): number
+  /** The latest that the server's own clock can say; undefined before a `Date` was seen. */
+  date(): number | undefined
   /** How far the server's clock is ahead of ours in milliseconds; 0 until a `Date` was seen. */
   offset(): number
-  /** The last `Date` header seen, moved on by the monotonic time since; undefined before it. */
-  date(): number | undefined
+  /**
+   * Since when (monotonic) ages can be trusted: a `Date` told then that the server's clock had moved
+   * on further than our monotonic one, as after a suspension.
+   */
+  trustedFrom(): number
   /** Notes the `Date` header of an answer from ZeroID (RFC 9110 §6.6.1). */
   observe(date: string | undefined): void
 }
@@ -51,29 +74,55 @@ export interface ServerClock {
  * @param leeway milliseconds, `GATE_CLOCK_SKEW`
  */
 export function createServerClock(clock: Clock, leeway: number): ServerClock {
-  let seen: { server: number; monotonic: number } | undefined
+  let seen: { server: number; monotonic: number; wall: number } | undefined
+  let trustedFrom = Number.NEGATIVE_INFINITY
 
-  const date = (): number | undefined =>
-    seen === undefined ? undefined : seen.server + (clock.monotonic() - seen.monotonic)
+  function read(monotonic: number = clock.monotonic()): ServerTime {
+    const wall = clock.now()
+    if (seen === undefined) return { now: wall, latest: wall, hidden: 0 }
+    const elapsed = monotonic - seen.monotonic
+    const ahead = wall - seen.wall - elapsed
+    const hidden = ahead > drift ? ahead : 0
+    const server = seen.server + elapsed
+    const now = isCredible(server, wall) && Math.abs(server - wall) > leeway ? server : wall
+    return {
+      now,
+      latest: Math.max(now, credible(server, wall), credible(server + hidden, wall)),
+      hidden,
+    }
+  }
 
-  const offset = (): number => {
-    const server = date()
-    return server === undefined ? 0 : server - clock.now()
+  function date(): number | undefined {
+    if (seen === undefined) return undefined
+    return seen.server + (clock.monotonic() - seen.monotonic) + read().hidden
   }
 
   return {
-    offset,
+    read,
+    now: () => read().now,
+    latest: () => read().latest,
     date,
-    now(monotonic = clock.monotonic()) {
-      const ours = clock.now()
-      if (seen === undefined) return ours
-      const ahead = seen.server + (monotonic - seen.monotonic) - ours
-      return Math.abs(ahead) > leeway && Math.abs(ahead) <= maxCorrection ? ours + ahead : ours
-    },
+    offset: () =>
+      seen === undefined ? 0 : seen.server + (clock.monotonic() - seen.monotonic) - clock.now(),
+    trustedFrom: () => trustedFrom,
     observe(header) {
-      const server = header === undefined ? Number.NaN : Date.parse(header)
+      const parsed = header === undefined ? Number.NaN : Date.parse(header)
+      if (!Number.isFinite(parsed)) return
       // The header is cut to whole seconds: half a second is its mean error.
-      if (Number.isFinite(server)) seen = { server: server + 500, monotonic: clock.monotonic() }
+      const server = parsed + 500
+      const monotonic = clock.monotonic()
+      if (seen !== undefined && server - seen.server > monotonic - seen.monotonic + dateJitter) {
+        trustedFrom = monotonic
+      }
+      seen = { server, monotonic, wall: clock.now() }
     },
   }
+}
+
+function isCredible(server: number, ours: number): boolean {
+  return Math.abs(server - ours) <= maxCorrection
+}
+
+function credible(server: number, ours: number): number {
+  return isCredible(server, ours) ? server : ours
 }

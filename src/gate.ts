@@ -70,8 +70,9 @@ export function createGate(options: GateOptions): Gate {
   let closed = false
 
   const present = (monotonic: number, justAsked: boolean): Present => ({
-    server: serverClock.now(monotonic),
+    ...serverClock.read(monotonic),
     monotonic,
+    trustedFrom: serverClock.trustedFrom(),
     justAsked,
   })
 

@@ -91,7 +91,6 @@ export type UnknownReason =
   | 'server_overloaded'
   | 'server_answer_unusable'
   | 'client_refused'
-  | 'clock_differs'
   | 'feed_not_live'
   | 'issued_before_known'
   | 'signal_pending'

@@ -28,7 +28,7 @@ async function start(
   return { server, upstream, dates }
 }
 
-const get: UpstreamRequest = { method: 'GET', path: '/x', timeout: 300, limit: 1_000 }
+const get: UpstreamRequest = { method: 'GET', path: '/x', timeout: 10_000, limit: 1_000 }
 
 const codeOf = async (answer: Promise<unknown>): Promise<string> =>
   await answer.then(
@@ -97,7 +97,8 @@ describe('an answer', () => {
     ['up to the limit', answering(200, json, `"${'x'.repeat(998)}"`), 'answered'],
   ])('%s', async (_title, route, expected) => {
     const { server, upstream } = await start(route)
-    expect(await codeOf(upstream.fetchJson(get))).toBe(expected)
+    const timeout = expected === 'timeout' ? 300 : get.timeout
+    expect(await codeOf(upstream.fetchJson({ ...get, timeout }))).toBe(expected)
     expect(server.count('/y')).toBe(0)
     // The next request is not the worse for it.
     server.on('/x', { ok: true })

@@ -38,10 +38,15 @@ export function readBasic(header: string | undefined): ClientCredentials | undef
   if (colon < 0) return undefined
   try {
     return {
-      id: decodeURIComponent(decoded.slice(0, colon)),
-      secret: decodeURIComponent(decoded.slice(colon + 1)),
+      id: formDecode(decoded.slice(0, colon)),
+      secret: formDecode(decoded.slice(colon + 1)),
     }
   } catch {
     return undefined
   }
+}
+
+/** RFC 6749 §2.3.1: the parts are form-encoded, where a plus is a blank. */
+function formDecode(text: string): string {
+  return decodeURIComponent(text.replaceAll('+', ' '))
 }

@@ -46,8 +46,14 @@ export interface TenantKnowledge {
 
 /** The present. */
 export interface Present {
-  /** The server's time as well as the gate knows it, milliseconds since the epoch. */
-  readonly server: number
+  /** The server's time, milliseconds since the epoch: not later than it is, by what is known. */
+  readonly now: number
+  /** The server's time: not earlier than it is. Differs where our own clocks disagree. */
+  readonly latest: number
+  /** Milliseconds that our monotonic clock may have missed, as in a suspension. */
+  readonly hidden: number
+  /** Monotonic: what is older has an age that cannot be told. */
+  readonly trustedFrom: number
   /** Monotonic milliseconds. */
   readonly monotonic: number
   /** The evidence was obtained for the very request that is judged. */
@@ -107,12 +113,13 @@ export function decide(
   present: Present,
   bounds: Bounds,
 ): Decision {
-  const now = present.server
+  // Our clocks may disagree: a token is refused only where it is refused by either.
+  const { now, latest } = present
   if (now >= token.expiresAt * 1000 + bounds.clockSkew) return denials.expired
-  if (token.notBefore !== undefined && now < token.notBefore * 1000 - bounds.clockSkew) {
+  if (token.notBefore !== undefined && latest < token.notBefore * 1000 - bounds.clockSkew) {
     return denials.early
   }
-  if (token.issuedAt * 1000 > now + bounds.clockSkew) return denials.early
+  if (token.issuedAt * 1000 > latest + bounds.clockSkew) return denials.early
   if (token.inactive) return denials.inactive
   if (tenant !== undefined && isMarked(token, tenant)) return denials.revoked
 
@@ -139,10 +146,17 @@ function decideByEvidence(
   present: Present,
   bounds: Bounds,
 ): Decision {
-  const age = present.monotonic - evidence.at
+  const age = ageOf(evidence.at, present)
   if (age > bounds.maxStaleness) return ask
   if (!hasAnswer(token, evidence, tenant, present.justAsked)) return ask
   return age > bounds.maxStaleness / 2 ? allowAndRenew : allow
+}
+
+/** Milliseconds, reckoned on the safe side. */
+function ageOf(at: number, present: Present): number {
+  return at < present.trustedFrom
+    ? Number.POSITIVE_INFINITY
+    : present.monotonic - at + present.hidden
 }
 
 /** Whether the evidence is younger than everything that throws doubt on the token. */
@@ -170,7 +184,7 @@ function decideLocally(
   bounds: Bounds,
 ): Decision {
   if (tenant === undefined) return unknowns.deaf
-  if (present.monotonic - tenant.provedAt > bounds.maxStaleness) return unknowns.deaf
+  if (ageOf(tenant.provedAt, present) > bounds.maxStaleness) return unknowns.deaf
   if (token.issuedAt * 1000 < tenant.knownSince) return unknowns.old
   if (doubtOf(token, tenant) === undefined) return allow
   return tenant.pending === undefined ? unknowns.tied : unknowns.pending
@@ -225,7 +239,7 @@ export function mintEvidence(
   bounds: Bounds,
 ): Evidence | undefined {
   if (bounds.mode !== 'hybrid' || tenant?.state !== 'live') return undefined
-  const age = present.server - token.issuedAt * 1000
+  const age = present.latest - token.issuedAt * 1000
   if (age < -bounds.clockSkew || age >= bounds.maxStaleness / 2) return undefined
   if (token.issuedAt * 1000 < tenant.knownSince) return undefined
   return { kind: 'minted', at: present.monotonic - Math.max(0, age) }

@@ -103,7 +103,9 @@ export function createIntake(options: IntakeOptions): Intake {
     const date = serverClock.date() ?? createdAt ?? serverClock.now()
     const at = createdAt === undefined || createdAt > date + dateTolerance ? date : createdAt
     const since = clock.monotonic()
-    const unsettled = Math.min(tieWindow, Math.max(0, tieWindow - (date - at)))
+    // Where our clocks disagree `date` is the later reading, and the signal may be younger.
+    const age = date - serverClock.read().hidden - at
+    const unsettled = Math.min(tieWindow, Math.max(0, tieWindow - age))
     return { at, since, settledAt: since + unsettled }
   }
 

@@ -57,10 +57,12 @@ export function createIntrospector(options: IntrospectorOptions): Introspector {
   let failures = 0
   let probing = false
   let problem: string | undefined
+  /** What the last request ended in; told to those who come while one probe is under way. */
+  let fault: Unknown = unknown('server_unreachable', 2)
 
   async function askOnce(token: string, tokenId: string): Promise<Introspection> {
     const probe = failures >= failuresUntilProbing
-    if (probe && probing) return unknown('server_unreachable', 2)
+    if (probe && probing) return fault
     if (probe) probing = true
     try {
       const turn = await turnstile.enter()
@@ -116,7 +118,8 @@ export function createIntrospector(options: IntrospectorOptions): Introspector {
       observer.note?.('warn', 'introspection failed', { code, message, failures })
     }
     const silent = code === 'timeout' || code === 'unreachable'
-    return unknown(silent ? 'server_unreachable' : 'server_answer_unusable', 2)
+    fault = unknown(silent ? 'server_unreachable' : 'server_answer_unusable', 2)
+    return fault
   }
 
   /** Our credentials are wrong. It says nothing about the token, and it will not mend itself. */
@@ -126,12 +129,14 @@ export function createIntrospector(options: IntrospectorOptions): Introspector {
       options.client === undefined
         ? 'set ZEROID_CLIENT_ID and ZEROID_CLIENT_SECRET'
         : 'check ZEROID_CLIENT_ID and ZEROID_CLIENT_SECRET'
-    if (problem === undefined || failures % 100 === 0) {
+    const news = `introspection answered ${status}: ${fix}`
+    if (problem !== news || failures % 100 === 0) {
       observer.note?.('error', `ZeroID refused the introspection client; ${fix}`, { status })
     }
     failures++
-    problem = `introspection answered ${status}: ${fix}`
-    return unknown('client_refused', 5)
+    problem = news
+    fault = unknown('client_refused', 5)
+    return fault
   }
 
   return {

@@ -96,12 +96,11 @@ export function createStream(options: StreamOptions): SignalStream {
     if (connection === next) {
       cancelTimeout()
       next = undefined
-      retry()
-      return
+    } else {
+      if (connection !== current) return
+      lose(reason)
+      if (clock.monotonic() - connectedAt >= shortestLife) forgetFailures()
     }
-    if (connection !== current) return
-    lose(reason)
-    if (clock.monotonic() - connectedAt >= shortestLife) forgetFailures()
     if (next === undefined) retry()
   }
 

@@ -146,7 +146,7 @@ export function createKeys(options: KeysOptions): Keys {
     // make a good agent throw its token away during a rotation. `iat` is cut to whole seconds, and
     // the server's clock may be behind ours.
     const issued = issuedAt()
-    const present = serverClock.now() / 1000
+    const present = serverClock.latest() / 1000
     const mayBeNew =
       issued !== undefined && issued >= Math.floor(currentAt) - leeway && issued <= present + leeway
     return mayBeNew ? unknown('key_not_seen_yet', Math.ceil(coolDown / 1000)) : unknownKey

@@ -969,9 +969,9 @@ describe('Introspection', () => {
     const waiting = Promise.all(Array.from({ length: 10 }, () => present(token())))
     await hold.reached(10)
     for (let i = 0; i < 20; i++) expect((await present(warm)).status).toBe(200)
-    expect(performance.now() - started).toBeLessThan(1_500)
+    expect(performance.now() - started).toBeLessThan(1_900)
     for (const answer of await waiting) expectUndecided(answer)
-    expect(performance.now() - started).toBeLessThan(4_000)
+    expect(performance.now() - started).toBeLessThan(8_000)
   })
 
   test.each([401, 403])(
@@ -1115,7 +1115,7 @@ describe('Availability', () => {
     const started = performance.now()
     const answers = await Promise.all(Array.from({ length: 50 }, () => present(text)))
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]))
-    expect(performance.now() - started).toBeLessThan(2_000)
+    expect(performance.now() - started).toBeLessThan(5_000)
     for (const socket of slow) socket.destroy()
   })
 

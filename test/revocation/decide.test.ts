@@ -14,6 +14,14 @@ import type { Evidence } from '../../src/verdict.ts'
 /** The server's time and the gate's monotonic time at which everything is judged. */
 const now = 1_700_000_000_000
 const tick = 1_000_000
+/** Clocks that agree. */
+const steady: Omit<Present, 'justAsked'> = {
+  now,
+  latest: now,
+  monotonic: tick,
+  hidden: 0,
+  trustedFrom: Number.NEGATIVE_INFINITY,
+}
 const seconds = now / 1000
 const agent = 'spiffe://zeroid.test/a/p/agent/one'
 const parent = 'spiffe://zeroid.test/a/p/agent/parent'
@@ -70,12 +78,13 @@ interface Case {
   /** `none`: no feed is followed. */
   knows?: Knows | 'none'
   justAsked?: boolean
+  clocks?: Partial<Omit<Present, 'justAsked'>>
   mode?: Bounds['mode']
   bounds?: Partial<Bounds>
 }
 
-function judge({ token, evidence, knows, justAsked = false, mode, bounds }: Case): string {
-  const present: Present = { server: now, monotonic: tick, justAsked }
+function judge({ token, evidence, knows, justAsked = false, clocks, mode, bounds }: Case): string {
+  const present: Present = { ...steady, ...clocks, justAsked }
   const decision = decide(
     { ...old, ...token },
     evidence,
@@ -92,6 +101,51 @@ function gist(decision: Decision): string {
 }
 
 type Row = [title: string, given: Case, expected: string]
+
+/** Our wall clock is a minute ahead of what the monotonic one makes of the last `Date`. */
+const apart = { latest: now + 60_000, hidden: 60_000 }
+
+const clocks: Row[] = [
+  [
+    'a token minted by the later reading of two clocks is not in the future',
+    {
+      token: { issuedAt: (now + 60_000) / 1000 },
+      evidence: introspected(0),
+      clocks: { latest: now + 60_000 },
+    },
+    'allow',
+  ],
+  [
+    'a token that expired by the later reading alone is not refused',
+    { ...expiry(20_000), clocks: { latest: now + 60_000 } },
+    'allow',
+  ],
+  [
+    'evidence may be older by what the monotonic clock missed',
+    { evidence: introspected(1_000), clocks: apart },
+    'ask',
+  ],
+  [
+    'a feed may be dead for as long as the monotonic clock missed',
+    { mode: 'local', clocks: apart },
+    'unknown feed_not_live',
+  ],
+  [
+    'evidence from before a suspension is none',
+    { evidence: introspected(1_000), clocks: { trustedFrom: tick - 500 } },
+    'ask',
+  ],
+  [
+    'evidence from after a suspension counts',
+    { evidence: introspected(400), clocks: { trustedFrom: tick - 500 } },
+    'allow',
+  ],
+  [
+    'a feed proved before a suspension is deaf',
+    { mode: 'local', knows: { proved: 1_000 }, clocks: { trustedFrom: tick - 500 } },
+    'unknown feed_not_live',
+  ],
+]
 
 const times: Row[] = [
   ['a token that expired longer ago than the leeway is dead', expiry(-5_000), 'deny token_expired'],
@@ -490,6 +544,7 @@ const locals: Row[] = [
 
 describe('decide', () => {
   describe('times', () => it.each(times)('%s', check))
+  describe('clocks that disagree', () => it.each(clocks)('%s', check))
   describe('inactive', () => it.each(inactives)('%s', check))
   describe('marks', () => it.each(marks)('%s', check))
   describe('ties', () => it.each(ties)('%s', check))
@@ -592,7 +647,7 @@ describe('mintEvidence', () => {
     const evidence = mintEvidence(
       { ...old, issuedAt: (now - age) / 1000 },
       knows === 'none' ? undefined : tenant(knows),
-      { server: now, monotonic: tick, justAsked: false },
+      { ...steady, justAsked: false },
       { ...hybrid, mode },
     )
     expect(evidence).toEqual(

@@ -3,6 +3,7 @@ import type { Agent } from '../../src/emulator/index.ts'
 import { createFakeClock } from '../helpers/clock.ts'
 import type { Followed } from '../helpers/follow.ts'
 import { demo, eventOf, never, signalOf, startFollowed } from '../helpers/follow.ts'
+import { startProxy } from '../helpers/proxy.ts'
 import { bearer } from '../helpers/stack.ts'
 import { quiet, until } from '../helpers/until.ts'
 
@@ -22,6 +23,8 @@ async function warm(
 }
 
 type Holder = Pick<Agent, 'id' | 'account' | 'project'>
+
+const utf8 = (header: unknown): string => Buffer.from(String(header), 'latin1').toString('utf8')
 
 /** A clock at 400 ms past a second. */
 const midSecond = () => createFakeClock(Math.floor(Date.now() / 1000) * 1000 + 400)
@@ -503,6 +506,37 @@ describe('tenancy', () => {
     expect(await say(there)).toBe('allow introspected')
   })
 
+  it('a signal that the server streams to the wrong one of two such tenants has no effect', async () => {
+    const { zeroid, gate, clock, seen } = await startFollowed({
+      tenants: [{ accountId: 'a', projectId: 'b:c' }],
+    })
+    const agent = await zeroid.agent({ account: 'a', project: 'b:c' })
+    const foreign = { account_id: 'a:b', project_id: 'c' }
+    zeroid.streams.raw(eventOf(signalOf(agent, clock.now(), foreign)))
+    await until(() => seen.signals.length === 1)
+    expect(seen.signals).toEqual(['other_tenant by stream'])
+    expect(gate.status().tenants[0]).toMatchObject({ marks: 0, pending: 0 })
+  })
+
+  it('ids beyond ASCII go to the server as the bytes of UTF-8', async () => {
+    const asked: unknown[] = []
+    await startFollowed({
+      tenants: [{ accountId: 'größe', projectId: '名' }],
+      soon: true,
+      through: async ({ url }) => {
+        const proxy = await startProxy(url, ({ headers }) => {
+          if (headers['x-account-id'] !== undefined) {
+            asked.push([headers['x-account-id'], headers['x-project-id']].map(utf8))
+          }
+          return false
+        })
+        return proxy.url
+      },
+    })
+    await until(() => asked.length >= 2)
+    expect(new Set(asked.map(String))).toEqual(new Set(['größe,名']))
+  })
+
   it('tenants that the settings do not name are refused', async () => {
     const { zeroid, say, gate, asked } = await startFollowed()
     const stranger = await zeroid.mint({ agent: await zeroid.agent(second) })
@@ -572,6 +606,50 @@ describe('auto', () => {
     expect(await say(tokens[3] as string)).toBe('allow introspected')
     expect(asked()).toBe(4)
     expect(seen.notes.filter(({ message }) => message.includes('GATE_MAX_TENANTS'))).toHaveLength(1)
+  })
+})
+
+describe('what is kept', () => {
+  it('a configured feed stays open however long nobody uses it', async () => {
+    const { zeroid, say, aged, clock, feed } = await startFollowed()
+    const agent = await zeroid.agent()
+    const token = await aged(agent)
+    for (let minute = 0; minute < 30; minute++) clock.advance(60_000)
+    expect(feed().state).toBe('live')
+    await zeroid.signal({ agent })
+    await until(() => feed().marks === 1)
+    expect(await say(token)).toBe('deny revoked_by_signal')
+  })
+
+  it('marks are forgotten when no token can live that they were set on', async () => {
+    const followed = await startFollowed({ signalPoll: 60_000, maxTokenLifetime: 60_000 })
+    const { zeroid, clock, feed } = followed
+    await zeroid.signal({ agent: await zeroid.agent() })
+    await until(() => feed().marks === 1)
+    clock.advance(60_000)
+    await until(() => (feed().proofAge ?? never) < 1_000)
+    expect(feed().marks).toBe(1)
+    clock.advance(60_000)
+    await until(() => feed().marks === 0)
+  })
+
+  it('marks are kept for as long as the longest-lived token seen', async () => {
+    const followed = await startFollowed({ signalPoll: 60_000, maxTokenLifetime: 60_000 })
+    const { zeroid, say, clock, feed } = followed
+    const { agent, token } = await warm(followed)
+    await zeroid.signal({ agent })
+    await until(() => feed().marks === 1)
+    for (let minute = 0; minute < 58; minute++) {
+      clock.advance(60_000)
+      await until(() => (feed().proofAge ?? never) < 1_000)
+    }
+    expect(await say(token)).toBe('deny revoked_by_signal')
+    for (let minute = 0; minute < 4; minute++) {
+      clock.advance(60_000)
+      await until(() => (feed().proofAge ?? never) < 1_000)
+    }
+    expect(feed().marks).toBe(0)
+    expect(await say(token)).toBe('deny token_expired')
   })
 })
 
@@ -650,6 +728,18 @@ describe('renewal', () => {
     await until(() => denied(say, token))
     expect(seen.signals).toEqual(['revoking by list'])
     await until(() => feed().state === 'live')
+  })
+
+  it('a reset is news: the list is read at once though no other stream can be had', async () => {
+    const followed = await startFollowed()
+    const { zeroid, say, feed } = followed
+    const { agent, token } = await warm(followed)
+    zeroid.faults.set('stream', { status: 503 })
+    zeroid.streams.deafen()
+    await zeroid.signal({ agent })
+    await until(() => feed().marks === 1)
+    expect(await say(token)).toBe('deny revoked_by_signal')
+    expect(feed().state).toBe('lost')
   })
 
   it('a stream that cannot be renewed is not called live for long', async () => {

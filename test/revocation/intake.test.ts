@@ -19,7 +19,10 @@ function setUp(options: { date?: number | 'never'; known?: boolean; maxPending?:
   const waiting: { id: string; done: (resolution: Resolution) => void }[] = []
   const date = options.date ?? clock.now()
   const serverClock: ServerClock = {
+    read: () => ({ now: clock.now(), latest: clock.now(), hidden: 0 }),
     now: () => clock.now(),
+    latest: () => clock.now(),
+    trustedFrom: () => Number.NEGATIVE_INFINITY,
     offset: () => 0,
     date: () => (date === 'never' ? undefined : date),
     observe: () => {},

@@ -97,6 +97,6 @@ describe('the Authorization header', () => {
       for (let i = 0; i < 20; i++) read(`Bearer a${padding.repeat(30_000)}\u0001`)
       for (let i = 0; i < 20; i++) read(`Bearer a${padding.repeat(8_000)}\u0001`)
     }
-    expect(performance.now() - started).toBeLessThan(500)
+    expect(performance.now() - started).toBeLessThan(2_000)
   })
 })

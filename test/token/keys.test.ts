@@ -264,12 +264,12 @@ describe('a key set that cannot be used', () => {
       expect(gist(await forge.check(forge.token()))).toBe('allow')
       void waiting
     }
-    expect(performance.now() - started).toBeLessThan(1_000)
+    expect(performance.now() - started).toBeLessThan(2_500)
     const verdicts = await Promise.all(
       [hung, dripped].map((forge) => forge.check(tokenUnder(forge, added))),
     )
     expect(verdicts.map(gist)).toEqual(['unknown_key', 'unknown_key'])
-    expect(performance.now() - started).toBeLessThan(6_000)
+    expect(performance.now() - started).toBeLessThan(10_000)
     expect([hung, dripped].map((forge) => forge.server.count(jwksPath))).toEqual([2, 2])
     expect(hung.gate.status().keys.problem).toMatch(/3000 ms/)
   })

@@ -61,7 +61,6 @@ const reasons: Readonly<Record<DenyReason | UnknownReason, Reason>> = {
     check: 'times',
     text: 'the token is not valid yet, or comes from the future',
   },
-  clock_differs: { check: 'times', text: "the gate's clock is too far from ZeroID's" },
   revoked_by_signal: { check: 'signals', text: 'a signal revoked it after it was issued' },
   token_inactive: { check: 'evidence', text: 'ZeroID says: not active (revoked, or not its own)' },
   server_unreachable: { check: 'evidence', text: 'ZeroID does not answer' },
