@@ -15,6 +15,7 @@ ENV NODE_ENV=production \
 WORKDIR /app
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
+COPY deploy ./deploy
 COPY package.json LICENSE ./
 # By number, so that Kubernetes can see that it is not root. Nothing is ever written: the root file
 # system may be read-only.

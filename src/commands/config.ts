@@ -32,7 +32,7 @@ export function config(
     const given = kind === undefined ? 'no proxy named' : `no proxy ${JSON.stringify(kind)}`
     throw usage('config', `${given}; there are ${proxyKinds.join(', ')}`)
   }
-  if (kind === 'compose') refuseAddresses(line)
+  if (kind === 'compose' || kind === 'kubernetes') refuseAddresses(kind, line)
   const files = reported(() => configFor(kind, optionsOf(line)))
   const out = line.flags.out
   if (out === undefined) write(asOneText(files))
@@ -53,10 +53,10 @@ function optionsOf({ flags: given }: CommandLine): ProxyOptions {
   }
 }
 
-/** The services of a compose file have their own names. */
-function refuseAddresses({ flags: given }: CommandLine): void {
+/** The services of a compose file, and of a cluster, have their own names. */
+function refuseAddresses(kind: string, { flags: given }: CommandLine): void {
   const flag = ['gate', 'backend', 'listen'].find((name) => given[name] !== undefined)
-  if (flag !== undefined) throw usage('config', `compose takes no --${flag}`)
+  if (flag !== undefined) throw usage('config', `${kind} takes no --${flag}`)
 }
 
 function reported<T>(make: () => T, before = ''): T {

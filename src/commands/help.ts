@@ -62,7 +62,8 @@ Exit code: 0 allowed, 1 denied, 2 unknown, 64 no token given, 78 settings wrong.
 
   config: `zeroid-gate config PROXY: a complete config with the gate before a service
 
-PROXY is nginx, caddy, traefik, envoy, haproxy, or compose (all together, for trying out).
+PROXY is nginx, caddy, traefik, envoy, haproxy, compose (all together, for trying out), or
+kubernetes (a kustomize base with overlays; write it with --out).
 
   --gate URL         the gate: http://host:port or unix:/path (http://127.0.0.1:8900)
   --backend URL      the service: http://host:port (http://127.0.0.1:8080)
