@@ -23,6 +23,9 @@ export function createLog(options: LogOptions): Observer & { readonly flush: () 
   // A line written at once would make every denial wait for the reader of the log.
   const output = options.destination ?? openDestination({ dest: 1, sync: false })
   const logger = createLogger(options, output)
+  const flush = (): void => {
+    if ('flushSync' in output) output.flushSync()
+  }
   return {
     verdict(verdict) {
       if (verdict.outcome === 'deny') logger.info(denialFields(verdict), 'denied')
@@ -33,10 +36,10 @@ export function createLog(options: LogOptions): Observer & { readonly flush: () 
     },
     note(level, message, fields: NoteFields = {}) {
       logger[level](fields, message)
+      // It may be the last that this process says.
+      if (level === 'error') flush()
     },
-    flush() {
-      if ('flushSync' in output) output.flushSync()
-    },
+    flush,
   }
 }
 

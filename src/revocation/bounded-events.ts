@@ -8,7 +8,8 @@ const carriageReturn = 13
 
 /**
  * Passes an event stream on and fails it where one event, or one line, grows past the bound: the
- * parser behind it keeps an event until its empty line comes.
+ * parser behind it keeps an event until its empty line comes. Takes one chunk in each turn of the
+ * event loop, so that a burst of signals does not hold up the requests.
  *
  * @param limit bytes, default 1 MiB
  */
@@ -29,7 +30,9 @@ export function createEventBound(limit: number = maxEventLength): Transform {
         last = byte
         if (event > limit) return done(new Error(`an event is longer than ${limit} bytes`))
       }
-      done(null, chunk)
+      this.push(chunk)
+      // The socket may have megabytes ready: whatever else is due comes before the next chunk.
+      setImmediate(done)
     },
   })
 }

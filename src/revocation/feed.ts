@@ -19,6 +19,8 @@ export interface Feed {
   readonly closed: boolean
   /** Somebody asked for this tenant since it was last set to false. */
   used: boolean
+  /** Why the first list is not applied yet; undefined once it was, for good. */
+  unready(): string | undefined
   status(): FeedStatus
   close(): void
 }
@@ -78,6 +80,7 @@ export function createFeed(options: FeedOptions): Feed {
   let gapSince: number | undefined = Number.NEGATIVE_INFINITY
   let cancelPoll: () => void = () => {}
   let closed = false
+  let applied = false
 
   const backfill = createBackfill({
     clock,
@@ -151,6 +154,13 @@ export function createFeed(options: FeedOptions): Feed {
       return closed
     },
     used: true,
+    unready() {
+      if (knowledge.knownSince === Number.POSITIVE_INFINITY) {
+        return `are not read yet: ${listProblem ?? stream.problem() ?? 'not answered yet'}`
+      }
+      applied ||= knowledge.pendingCount() === 0
+      return applied ? undefined : `are not applied yet: ${knowledge.pendingCount()} are pending`
+    },
     status: () => ({
       ...tenant,
       label: options.label,

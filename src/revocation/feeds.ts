@@ -47,6 +47,8 @@ export interface FeedsOptions {
 /** A feed that nobody used for this long is closed; milliseconds. */
 const idleLimit = 600_000
 const sweepEvery = 60_000
+/** Tenants named in warnings. */
+const mostWarnings = 10
 
 /**
  * Opens the configured tenants' feeds at once, and under `auto` each tenant's at its first valid
@@ -130,18 +132,17 @@ export function createFeeds(parts: FeedsOptions): Feeds {
     },
     status: () => [...open.values()].map((feed) => feed.status()),
     problems: () =>
-      [...open]
-        .filter(
-          ([key, feed]) =>
-            configured?.has(key) && feed.knowledge.knownSince === Number.POSITIVE_INFINITY,
-        )
-        .map(([, { tenant, status }]) => {
-          const why = credentials.problem() ?? status().problem ?? 'not answered yet'
-          return `the signals of ${tenant.accountId}/${tenant.projectId} are not read yet: ${why}`
-        }),
+      [...open].flatMap(([key, feed]) => {
+        const why = configured?.has(key) ? feed.unready() : undefined
+        return why === undefined ? [] : [about(feed.tenant, why)]
+      }),
     warnings: () => {
-      const problem = credentials.problem()
-      return problem === undefined ? [] : [problem]
+      const refused = credentials.problem()
+      if (refused !== undefined) return [refused]
+      const failing = [...open.values()]
+        .map((feed) => feed.status())
+        .filter(({ problem }) => problem)
+      return failing.slice(0, mostWarnings).map((feed) => about(feed, `fail: ${feed.problem}`))
     },
     close() {
       closed = true
@@ -149,4 +150,8 @@ export function createFeeds(parts: FeedsOptions): Feeds {
       for (const feed of open.values()) feed.close()
     },
   }
+}
+
+function about({ accountId, projectId }: TenantOf, problem: string): string {
+  return `the signals of ${accountId}/${projectId} ${problem}`
 }

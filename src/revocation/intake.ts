@@ -46,6 +46,7 @@ export function createIntake(options: IntakeOptions): Intake {
   const seen = new LRUCache<string, true>({ max: remembered })
   /** Listed before the stream brought them, and when. */
   const awaited = new Map<string, number>()
+  let warnedAt = Number.NEGATIVE_INFINITY
 
   function take(signal: Signal, via: 'stream' | 'list'): void {
     // The server's fan-out compares a string prefix, so another tenant's signal may arrive here.
@@ -64,10 +65,7 @@ export function createIntake(options: IntakeOptions): Intake {
   function revoke(signal: Signal): void {
     const suspicion = suspicionOf(signal.createdAt)
     if (signal.identityId === undefined) {
-      observer.note?.(
-        'warn',
-        'a signal names no identity; everybody issued before it is asked about',
-      )
+      warn('a signal names no identity; everybody issued before it is asked about')
       knowledge.suspectEverybody(suspicion)
       return
     }
@@ -113,8 +111,16 @@ export function createIntake(options: IntakeOptions): Intake {
     if (seen.has(key)) return
     seen.set(key, true)
     observer.signal?.('unreadable', 'list')
-    observer.note?.('warn', 'a signal cannot be read; everybody issued before it is asked about')
+    warn('a signal cannot be read; everybody issued before it is asked about')
     knowledge.suspectEverybody(suspicionOf(undefined))
+  }
+
+  /** Whoever may ingest can send any number of such signals: one line a minute tells of them. */
+  function warn(message: string): void {
+    const now = clock.monotonic()
+    if (now - warnedAt < 60_000) return
+    warnedAt = now
+    observer.note?.('warn', message, { tenant: options.label })
   }
 
   function countMissed(): void {

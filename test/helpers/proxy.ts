@@ -19,6 +19,8 @@ export interface HttpProxy {
 export async function startProxy(target: string, intercept: Intercept): Promise<HttpProxy> {
   const sockets = new Set<Socket>()
   const server = createServer((incoming, outgoing) => {
+    // A `Date` of the real clock would disagree with the server's.
+    outgoing.sendDate = false
     if (proxy.intercept(incoming, outgoing)) return
     const { method, headers, url } = incoming
     const onward = request(target + url, { method, headers, agent: false }, (answer) => {
