@@ -158,13 +158,8 @@ export function createGate(options: GateOptions): Gate {
     checkUpgrade: upgrades.check,
     watch(allow, request) {
       const token = upgrades.tokenOf(request)
-      if (token === undefined) throw new TypeError('the request to be watched carries no token')
       const digest = digestOf(token)
-      const known = memory.get(digest) ?? admission.admit(digest, token)
-      if (!(known instanceof Promise) && known.identity.tokenId !== allow.identity.tokenId) {
-        throw new TypeError('the request to be watched carries another token than was allowed')
-      }
-      return watches.open(known, token)
+      return watches.open(allow, memory.get(digest) ?? admission.admit(digest, token), token)
     },
     issuer: () => issuer.value(),
     status: () => readStatus({ ...parts, tokens: memory.size(), watches: watches.size() }),

@@ -23,8 +23,12 @@ export interface UpgradeCheck {
 /** Handshakes, and the tokens that they carried. */
 export interface Upgrades {
   check(request: UpgradeRequest): Promise<UpgradeCheck>
-  /** The token of a request or of a handshake that was checked; undefined where there is none. */
-  tokenOf(request: { readonly rawHeaders: readonly string[] }): string | undefined
+  /**
+   * The token of a request, or of a handshake that was checked.
+   *
+   * @throws TypeError where there is none
+   */
+  tokenOf(request: { readonly rawHeaders: readonly string[] }): string
 }
 
 /**
@@ -52,7 +56,8 @@ export function createUpgrades(
     tokenOf(request) {
       const value = readAuthorization(request.rawHeaders)
       const token = typeof value === 'string' ? parseBearer(value) : tokens.get(request)
-      return typeof token === 'string' ? token : undefined
+      if (typeof token === 'string') return token
+      throw new TypeError('the request to be watched carries no token')
     },
   }
 }

@@ -1,6 +1,6 @@
 import type { AccessError } from '../errors.ts'
 import type { Bounds } from '../revocation/decide.ts'
-import type { Deny, Unknown } from '../verdict.ts'
+import type { Allow, Deny, Unknown } from '../verdict.ts'
 import { deny, unknown } from '../verdict.ts'
 import { accessErrorOf, gateClosed } from './access-error.ts'
 import { createFeedNews } from './feed-news.ts'
@@ -19,10 +19,12 @@ export interface Watch {
 /** All watches of a gate. */
 export interface Watches {
   /**
+   * @param allow what was said of the token
    * @param known the token, as remembered; a promise where it was forgotten meanwhile
    * @param token the token itself: kept while the watch is open, so that the server can be asked
+   * @throws TypeError where the allow is another token's
    */
-  open(known: Remembered | Promise<Remembered | Deny | Unknown>, token: string): Watch
+  open(allow: Allow, known: Remembered | Promise<Remembered | Deny | Unknown>, token: string): Watch
   /** The server called this token inactive. */
   inactive(known: Remembered): void
   /** Watches that are open. */
@@ -80,7 +82,10 @@ export function createWatches(parts: WatchParts): Watches {
   }
 
   return {
-    open(known, token) {
+    open(allow, known, token) {
+      if (!(known instanceof Promise) && known.identity.tokenId !== allow.identity.tokenId) {
+        throw new TypeError('the request to be watched carries another token than was allowed')
+      }
       const controller = new AbortController()
       const { signal } = controller
       let release: (() => void) | undefined

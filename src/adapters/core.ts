@@ -1,0 +1,12 @@
+/** What an adapter is made of; each adds only how its framework's requests and answers look. */
+export type { Gate } from '../gate.ts'
+export type { Answer } from '../http/answer.ts'
+export type { AgentIdentity } from '../identity/agent.ts'
+export type { ZeroidOptions } from './options.ts'
+export type { ProtectedResource, ProtectedResourceOptions } from './protected-resource.ts'
+export { describeResource } from './protected-resource.ts'
+export type { Entry } from './reception.ts'
+export { createReception } from './reception.ts'
+export type { Guards } from './requirements.ts'
+export { agentOf, createGuards, noteEntry, refusalOf } from './requirements.ts'
+export { headersOf, writeAnswer } from './write.ts'

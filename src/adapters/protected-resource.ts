@@ -1,0 +1,72 @@
+import type { Gate } from '../gate.ts'
+import type { Answer } from '../http/answer.ts'
+
+/** What a protected resource says of itself (RFC 9728 §2). */
+export interface ProtectedResourceOptions {
+  /** URL of the resource, such as `https://mcp.example.com/mcp`; no fragment. */
+  readonly resource: string
+  /** Scopes that are used here. */
+  readonly scopes?: readonly string[] | undefined
+  /** The gate, for its issuer: the authorization server to go to. */
+  readonly gate: Pick<Gate, 'issuer'>
+  /** For people. */
+  readonly name?: string | undefined
+}
+
+/** The metadata of one resource. */
+export interface ProtectedResource {
+  /** Where it is served, for the `resourceMetadata` option of `zeroid()`. */
+  readonly url: string
+  /** The path of that URL. */
+  readonly path: string
+  answer(): Answer
+}
+
+const wellKnown = '/.well-known/oauth-protected-resource'
+const names: readonly string[] = ['resource', 'scopes', 'gate', 'name']
+/** Public, and read by MCP clients in browsers. */
+const shared = ['Access-Control-Allow-Origin', '*', 'X-Content-Type-Options', 'nosniff'] as const
+
+/**
+ * @param options what is said
+ * @throws TypeError that names the option that cannot be used
+ */
+export function describeResource(options: ProtectedResourceOptions): ProtectedResource {
+  const { resource, scopes, gate, name } = options ?? {}
+  const odd = Object.keys(options ?? {}).find((option) => !names.includes(option))
+  if (odd !== undefined) throw new TypeError(`"${odd}" is no option of a protected resource`)
+  if (typeof resource !== 'string' || !isResource(resource)) {
+    throw new TypeError('"resource" option must be an http or https URL without a fragment')
+  }
+  if (typeof gate?.issuer !== 'function') throw new TypeError('"gate" option must be a gate')
+  const { origin, pathname, search } = new URL(resource)
+  // RFC 9728 §3.1: the well-known part goes between host and path, whose last slash is dropped.
+  const path = wellKnown + (pathname === '/' ? '' : pathname)
+  return {
+    url: origin + path + search,
+    path,
+    answer() {
+      const issuer = gate.issuer()
+      if (issuer === undefined) return json(503, ['Retry-After', '1', 'Cache-Control', 'no-store'])
+      return json(200, ['Cache-Control', 'public, max-age=300'], {
+        resource,
+        authorization_servers: [issuer],
+        ...(scopes === undefined ? undefined : { scopes_supported: scopes }),
+        bearer_methods_supported: ['header'],
+        ...(name === undefined ? undefined : { resource_name: name }),
+      })
+    },
+  }
+}
+
+function isResource(resource: string): boolean {
+  if (!URL.canParse(resource) || resource.includes('#') || /["\\\s]/.test(resource)) return false
+  return /^https?:$/.test(new URL(resource).protocol)
+}
+
+function json(status: number, headers: readonly string[], value?: object): Answer {
+  const body = value === undefined ? '' : JSON.stringify(value)
+  const type = value === undefined ? [] : ['Content-Type', 'application/json']
+  const length = String(Buffer.byteLength(body))
+  return { status, headers: [...headers, ...shared, ...type, 'Content-Length', length], body }
+}
