@@ -1,0 +1,73 @@
+import { startServer } from '../child.ts'
+import type { Contender } from '../load.ts'
+import { cpuRatios, describe, race } from '../load.ts'
+import type { Effort, Row, Scenario } from '../scenario.ts'
+import { medianRow } from '../scenario.ts'
+import { startZeroid } from '../zeroid.ts'
+
+/**
+ * The price of the gate inside an app, for a token that it knows: beside the same app without it,
+ * and beside what people use instead, though that checks no revocation.
+ */
+export const adapters: Scenario = {
+  name: 'adapters',
+  title: 'one known token inside an app, CPU beside the app without the gate and beside others',
+  run,
+}
+
+const rivals: Readonly<Record<string, readonly string[]>> = {
+  express: ['express-oauth2-jwt-bearer'],
+  fastify: ['@fastify/jwt+get-jwks', 'fast-jwt'],
+  hono: ['jwk'],
+}
+
+async function run({ rounds, scale }: Effort): Promise<readonly Row[]> {
+  const zeroid = await startZeroid()
+  const [token = ''] = await zeroid.mint(1)
+  const headers = { authorization: `Bearer ${token}` }
+  const requests = Math.round(20_000 * scale)
+  const rows: Row[] = []
+  for (const [framework, others] of Object.entries(rivals)) {
+    const contenders: Contender[] = []
+    for (const guard of ['bare', 'gate', ...others]) {
+      const app = `${framework} ${guard}`
+      const server = await startServer('app', { app, zeroid: zeroid.url })
+      const url = `${server.started.url}/orders`
+      await warm(app, url, headers)
+      contenders.push({ name: app, server, url, headers })
+    }
+    const samples = await race(contenders, { rounds, requests, warmUp: requests })
+    await Promise.all(contenders.map(({ server }) => server.stop()))
+    const ours = `${framework} gate`
+    for (const { name } of contenders) {
+      if (name === ours) continue
+      const bare = name.endsWith(' bare')
+      rows.push(
+        medianRow(`gate / ${name}`, 'x', cpuRatios(samples, ours, name), {
+          target: bare ? 1.15 : 1,
+          note: `${describe(samples, ours)}; ${describe(samples, name)}`,
+          figures: { ours: samples.get(ours), theirs: samples.get(name) },
+        }),
+      )
+    }
+  }
+  await zeroid.stop()
+  return rows
+}
+
+/** Waits until the app lets the token in, and sees that a guarded one lets nobody else in. */
+async function warm(
+  app: string,
+  url: string,
+  headers: Readonly<Record<string, string>>,
+): Promise<void> {
+  let last = 0
+  for (const until = performance.now() + 10_000; performance.now() < until; ) {
+    last = (await fetch(url, { headers })).status
+    if (last === 200) break
+    await new Promise((resolve) => setTimeout(resolve, 25))
+  }
+  if (last !== 200) throw new Error(`${app} answers a good token ${last}`)
+  const refused = (await fetch(url)).status
+  if (!app.endsWith(' bare') && refused === 200) throw new Error(`${app} lets anybody in`)
+}
