@@ -91,7 +91,7 @@ export function createKeys(options: KeysOptions): Keys {
   const backoff = createBackoff(250, 10_000)
 
   async function load(): Promise<void> {
-    const askedAt = serverClock.now() / 1000
+    const askedAt = clock.monotonic()
     const number = ++begun
     try {
       const body = await upstream.fetchJson({ method: 'GET', path, timeout, limit })
@@ -106,7 +106,8 @@ export function createKeys(options: KeysOptions): Keys {
       keys = fresh
       loadedAt = clock.monotonic()
       current = number
-      currentAt = askedAt
+      // Dated after the answer, whose `Date` may be the first to tell that our clock is wrong.
+      currentAt = (serverClock.now() - (clock.monotonic() - askedAt)) / 1000
       problem = undefined
       observer.keysReloaded?.('ok', keys.size)
     } catch (error) {

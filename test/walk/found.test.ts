@@ -1,0 +1,143 @@
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import type { EmulatorOptions } from '../../src/emulator/index.ts'
+import { startEmulator } from '../../src/emulator/index.ts'
+import type { GateOptions } from '../../src/gate/options.ts'
+import { createGate } from '../../src/gate.ts'
+import type { Verdict } from '../../src/verdict.ts'
+import { createFakeClock } from '../helpers/clock.ts'
+import { bearer } from '../helpers/stack.ts'
+import { quiet } from './quiet.ts'
+
+// What the walk found, each in as few steps as it takes.
+
+const tenant = { accountId: 'acct-demo', projectId: 'proj-demo' }
+const wholeSecond = Date.UTC(2030, 0, 1)
+
+async function start(options: Partial<GateOptions> = {}, emulator: EmulatorOptions = {}) {
+  const clock = createFakeClock(wholeSecond)
+  const origin = wholeSecond - clock.monotonic()
+  const now = (): number => origin + clock.monotonic()
+  const zeroid = await startEmulator({ now, streamDeafAfter: 0, ...emulator })
+  const gate = createGate({ url: zeroid.url, clock, tenants: [tenant], ...options })
+  onTestFinished(async () => {
+    await gate.close()
+    await zeroid.close()
+  })
+  await gate.started
+  await quiet()
+  return {
+    clock,
+    zeroid,
+    gate,
+    check: async (token: string): Promise<Verdict> => await gate.check(bearer(token)),
+    /** Lets time pass in steps, so that everything that falls due is done. */
+    pass: async (ms: number): Promise<void> => {
+      for (let left = ms; left > 0; left -= 500) {
+        clock.advance(Math.min(left, 500))
+        await quiet()
+      }
+    },
+    /** Until the marks of the gate's feed are so many. */
+    marked: async (count: number): Promise<void> => {
+      await vi.waitUntil(() => gate.status().tenants[0]?.marks === count, { interval: 1 })
+    },
+  }
+}
+
+describe('a gate that was suspended (its monotonic clock stood still, ZeroID and the wall did not)', () => {
+  const asleep = 120_000
+
+  test('refuses no token minted meanwhile as not yet valid', async () => {
+    const { clock, zeroid, check } = await start()
+    clock.step(asleep)
+    zeroid.clock.advance(asleep)
+    const token = await zeroid.mint()
+    expect(await check(token)).not.toMatchObject({ outcome: 'deny' })
+  })
+
+  test('refuses no token under a key made meanwhile as signed by an unknown key', async () => {
+    const { clock, zeroid, check } = await start()
+    clock.step(asleep)
+    zeroid.clock.advance(asleep)
+    await zeroid.rotateKeys()
+    const token = await zeroid.mint()
+    // The keys cannot be loaded, so nothing brings a `Date` either.
+    zeroid.faults.set('jwks', { reset: true })
+    expect(await check(token)).toMatchObject({ outcome: 'unknown' })
+  })
+
+  test('dates no signal back to before its suspension', async () => {
+    const { clock, zeroid, check, marked } = await start({ mode: 'local' })
+    const agent = await zeroid.agent()
+    await check(await zeroid.mint({ agent }))
+    clock.step(4_000)
+    zeroid.clock.advance(4_000)
+    const token = await zeroid.mint({ agent })
+    zeroid.clock.advance(1_000)
+    clock.step(1_000)
+    await zeroid.signal({ agent })
+    await marked(1)
+    expect(zeroid.active(token)).toBe(false)
+    expect(await check(token)).not.toMatchObject({ outcome: 'allow' })
+  })
+})
+
+test('a token under a key made in the second of the last key load is not refused', async () => {
+  const { clock, zeroid, check, pass } = await start()
+  await pass(500)
+  // Any stranger may have provoked this load.
+  await zeroid.rotateKeys()
+  await check(await zeroid.mint())
+  clock.advance(100)
+  await zeroid.rotateKeys()
+  const token = await zeroid.mint()
+  expect(zeroid.active(token)).toBe(true)
+  expect(await check(token)).not.toMatchObject({ outcome: 'deny' })
+})
+
+test('a clock that is slow within the leeway does not stretch the bound', async () => {
+  const maxStaleness = 10_000
+  const { clock, zeroid, check, pass } = await start({ maxStaleness })
+  clock.step(-4_000)
+  const token = await zeroid.mint()
+  await pass(200)
+  await zeroid.revoke(token)
+  await pass(3_800)
+  // First sight: minted "just now" by the gate's clock, 4 s ago by the server's.
+  await check(token)
+  zeroid.faults.set('introspect', { status: 503 })
+  await pass(maxStaleness - 3_800 + 500)
+  expect(await check(token)).not.toMatchObject({ outcome: 'allow' })
+})
+
+test('local mode allows nothing past the bound when only the stream is renewed', async () => {
+  const { zeroid, check, pass } = await start({ mode: 'local' })
+  const agent = await zeroid.agent()
+  const token = await zeroid.mint({ agent })
+  await pass(5_000)
+  expect(await check(token)).toMatchObject({ outcome: 'allow' })
+  // Another replica takes the signal, and the list, which alone would tell, fails.
+  zeroid.streams.silent(true)
+  zeroid.faults.set('signals', { status: 503 })
+  await zeroid.signal({ agent })
+  await pass(300_000)
+  expect(await check(token)).not.toMatchObject({ outcome: 'allow' })
+})
+
+test('a gate started with a wrong clock refuses no key made since its first load', async () => {
+  const clock = createFakeClock(wholeSecond)
+  const zeroid = await startEmulator({ now: () => clock.now() - 120_000, streamDeafAfter: 0 })
+  // Its first load is asked for before any `Date` could tell that the clock is two minutes fast.
+  const gate = createGate({ url: zeroid.url, clock, tenants: [tenant] })
+  onTestFinished(async () => {
+    await gate.close()
+    await zeroid.close()
+  })
+  await gate.started
+  await quiet()
+  clock.advance(10_000)
+  await zeroid.rotateKeys()
+  const token = await zeroid.mint()
+  zeroid.faults.set('jwks', { reset: true })
+  expect(await gate.check(bearer(token))).toMatchObject({ outcome: 'unknown' })
+})
