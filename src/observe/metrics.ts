@@ -86,29 +86,12 @@ export function createMetrics(): Metrics {
     labelNames: ['result'],
     registers,
   })
-  const gauge = (
-    name: string,
-    help: string,
-    read: (now: MetricsStatus) => number | undefined,
-  ): void => {
-    new Gauge({
-      name: p + name,
-      help,
-      registers,
-      collect() {
-        const value = status === undefined ? undefined : read(status())
-        if (value === undefined) this.reset()
-        else this.set(value)
-      },
-    })
-  }
-  gauge('ready', '1 where verdicts can be given.', (now) => (now.ready ? 1 : 0))
-  gauge('jwks_age_seconds', 'Age of the key set in use; NaN before the first.', ({ keys }) =>
-    keys.age === undefined ? Number.NaN : keys.age / 1000,
-  )
-  gauge('jwks_keys', 'Keys in use.', ({ keys }) => keys.kids.length)
-  gauge('tokens', 'Tokens remembered.', (now) => now.tokens)
-  gauge('clock_offset_seconds', "How far ZeroID's clock is ahead.", (now) => now.clockOffset / 1000)
+  const reserved = new Counter({
+    name: `${p}reserved_headers_total`,
+    help: 'Headers that only the gate may set and that a client sent; stripped.',
+    registers,
+  })
+  showStatus(registry, () => status?.())
 
   function count(verdict: Verdict): void {
     const reason = verdict.outcome === 'allow' ? verdict.evidence.kind : verdict.reason
@@ -133,6 +116,7 @@ export function createMetrics(): Metrics {
       introspectionDuration.observe(seconds)
     },
     keysReloaded: (result) => reloads.inc({ result }),
+    reservedHeader: (count) => reserved.inc(count),
   }
 
   return {
@@ -143,4 +127,27 @@ export function createMetrics(): Metrics {
       status = read
     },
   }
+}
+
+/** Gauges that read the gate's status at each scrape. */
+function showStatus(registry: Registry, status: () => MetricsStatus | undefined): void {
+  const gauge = (name: string, help: string, read: (now: MetricsStatus) => number): void => {
+    new Gauge({
+      name: p + name,
+      help,
+      registers: [registry],
+      collect() {
+        const now = status()
+        if (now === undefined) this.reset()
+        else this.set(read(now))
+      },
+    })
+  }
+  gauge('ready', '1 where verdicts can be given.', (now) => (now.ready ? 1 : 0))
+  gauge('jwks_age_seconds', 'Age of the key set in use; NaN before the first.', ({ keys }) =>
+    keys.age === undefined ? Number.NaN : keys.age / 1000,
+  )
+  gauge('jwks_keys', 'Keys in use.', ({ keys }) => keys.kids.length)
+  gauge('tokens', 'Tokens remembered.', (now) => now.tokens)
+  gauge('clock_offset_seconds', "How far ZeroID's clock is ahead.", (now) => now.clockOffset / 1000)
 }

@@ -155,11 +155,8 @@ export function createFeed(options: FeedOptions): Feed {
     },
     used: true,
     unready() {
-      if (knowledge.knownSince === Number.POSITIVE_INFINITY) {
-        return `are not read yet: ${listProblem ?? stream.problem() ?? 'not answered yet'}`
-      }
-      applied ||= knowledge.pendingCount() === 0
-      return applied ? undefined : `are not applied yet: ${knowledge.pendingCount()} are pending`
+      applied ||= isRead(knowledge) && knowledge.pendingCount() === 0
+      return applied ? undefined : waitingFor(knowledge, listProblem ?? stream.problem())
     },
     status: () => ({
       ...tenant,
@@ -180,6 +177,15 @@ export function createFeed(options: FeedOptions): Feed {
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : 'failed'
+}
+
+function isRead(knowledge: Knowledge): boolean {
+  return knowledge.knownSince !== Number.POSITIVE_INFINITY
+}
+
+function waitingFor(knowledge: Knowledge, problem: string | undefined): string {
+  if (isRead(knowledge)) return `are not applied yet: ${knowledge.pendingCount()} are pending`
+  return `are not read yet: ${problem ?? 'not answered yet'}`
 }
 
 function statusOf(

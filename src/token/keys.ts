@@ -144,13 +144,10 @@ export function createKeys(options: KeysOptions): Keys {
     // Asked for after the token had come: a key that the server still has would be in it.
     if (current > seen) return unknownKey
     // Minted after the set was asked for: the server may have changed its key since. A 401 would
-    // make a good agent throw its token away during a rotation. `iat` is cut to whole seconds, and
-    // the server's clock may be behind ours.
-    const issued = issuedAt()
-    const present = serverClock.latest() / 1000
-    const mayBeNew =
-      issued !== undefined && issued >= Math.floor(currentAt) - leeway && issued <= present + leeway
-    return mayBeNew ? unknown('key_not_seen_yet', Math.ceil(coolDown / 1000)) : unknownKey
+    // make a good agent throw its token away during a rotation.
+    return isWithin(issuedAt(), currentAt, serverClock.latest() / 1000)
+      ? unknown('key_not_seen_yet', Math.ceil(coolDown / 1000))
+      : unknownKey
   }
 
   return {
@@ -179,6 +176,11 @@ export function createKeys(options: KeysOptions): Keys {
       cancelRefresh()
     },
   }
+}
+
+/** `iat` is cut to whole seconds, and the server's clock may be behind ours. All in seconds. */
+function isWithin(issued: number | undefined, from: number, until: number): boolean {
+  return issued !== undefined && issued >= Math.floor(from) - leeway && issued <= until + leeway
 }
 
 /** Whether each of these keys is in the set, and is the same. */
