@@ -27,8 +27,8 @@ export const systemClock: Clock = {
 const maxCorrection = 5 * 60_000
 /** Milliseconds by which our two clocks may drift apart before one is known to have missed time. */
 const drift = 1_000
-/** Milliseconds by which a `Date` of whole seconds may seem to run ahead of our monotonic clock. */
-const dateJitter = 3_000
+/** A `Date` header is cut to whole seconds; milliseconds. */
+const datePrecision = 1_000
 
 /**
  * The server's time, as far as its `Date` headers and our own clocks tell. The two estimates differ
@@ -61,8 +61,14 @@ export interface ServerClock {
    * on further than our monotonic one, as after a suspension.
    */
   trustedFrom(): number
-  /** Notes the `Date` header of an answer from ZeroID (RFC 9110 §6.6.1). */
-  observe(date: string | undefined): void
+  /**
+   * Notes the `Date` header of an answer from ZeroID (RFC 9110 §6.6.1).
+   *
+   * @param date the header
+   * @param elapsed milliseconds since the request was sent, default 0: the server wrote the header
+   *   at some moment between, and a busy process may have read it late
+   */
+  observe(date: string | undefined, elapsed?: number): void
 }
 
 /**
@@ -74,7 +80,7 @@ export interface ServerClock {
  * @param leeway milliseconds, `GATE_CLOCK_SKEW`
  */
 export function createServerClock(clock: Clock, leeway: number): ServerClock {
-  let seen: { server: number; monotonic: number; wall: number } | undefined
+  let seen: { server: number; sent: number; monotonic: number; wall: number } | undefined
   let trustedFrom = Number.NEGATIVE_INFINITY
 
   function read(monotonic: number = clock.monotonic()): ServerTime {
@@ -105,16 +111,18 @@ export function createServerClock(clock: Clock, leeway: number): ServerClock {
     offset: () =>
       seen === undefined ? 0 : seen.server + (clock.monotonic() - seen.monotonic) - clock.now(),
     trustedFrom: () => trustedFrom,
-    observe(header) {
+    observe(header, elapsed = 0) {
       const parsed = header === undefined ? Number.NaN : Date.parse(header)
       if (!Number.isFinite(parsed)) return
       // The header is cut to whole seconds: half a second is its mean error.
-      const server = parsed + 500
+      const server = parsed + datePrecision / 2
       const monotonic = clock.monotonic()
-      if (seen !== undefined && server - seen.server > monotonic - seen.monotonic + dateJitter) {
-        trustedFrom = monotonic
+      if (seen !== undefined) {
+        const atLeast = server - seen.server - datePrecision
+        const atMost = monotonic - seen.sent
+        if (atLeast > atMost + drift) trustedFrom = monotonic
       }
-      seen = { server, monotonic, wall: clock.now() }
+      seen = { server, sent: monotonic - elapsed, monotonic, wall: clock.now() }
     },
   }
 }

@@ -73,8 +73,8 @@ export interface UpstreamOptions {
   readonly caFile?: string | undefined
   /** Connections at most, default 64. */
   readonly connections?: number
-  /** Told the `Date` header of every answer. */
-  readonly onDate?: (date: string | undefined) => void
+  /** Told the `Date` header of every answer, and milliseconds since its request was sent. */
+  readonly onDate?: (date: string | undefined, elapsed: number) => void
 }
 
 /**
@@ -100,6 +100,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
 
   async function open(request: UpstreamStreamRequest): Promise<UpstreamStream> {
     const late = new AbortController()
+    const sentAt = performance.now()
     const timer = setTimeout(() => late.abort(), request.timeout)
     try {
       const answer = await streams.request({
@@ -108,7 +109,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
         headers: { 'accept-encoding': 'identity', ...request.headers },
         signal: AbortSignal.any([late.signal, request.signal]),
       })
-      options.onDate?.(single(answer.headers.date))
+      options.onDate?.(single(answer.headers.date), performance.now() - sentAt)
       // Whatever ends a stream is told by its reader; an error that nobody reads must not be fatal.
       answer.body.on('error', () => {})
       const contentType = single(answer.headers['content-type']) ?? ''
@@ -125,6 +126,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
 
   async function send(request: UpstreamRequest): Promise<UpstreamAnswer> {
     const deadline = new AbortController()
+    const sentAt = performance.now()
     const timer = setTimeout(() => deadline.abort(), request.timeout)
     try {
       const answer = await pool.request({
@@ -134,7 +136,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
         body: request.body ?? null,
         signal: deadline.signal,
       })
-      options.onDate?.(single(answer.headers.date))
+      options.onDate?.(single(answer.headers.date), performance.now() - sentAt)
       return await read(answer, request.limit, () => deadline.abort())
     } catch (error) {
       if (error instanceof UpstreamError) throw error

@@ -96,6 +96,17 @@ describe('ages', () => {
     expect(server.read().hidden).toBe(0)
   })
 
+  test('stay trusted where a busy process read a Date late', () => {
+    const { clock, server } = pair()
+    server.observe(new Date(start).toUTCString())
+    clock.advance(10_000)
+    // Written by the server 9 s before it was read.
+    server.observe(new Date(start + 1_000).toUTCString(), 9_500)
+    clock.advance(1_000)
+    server.observe(new Date(start + 11_000).toUTCString(), 5)
+    expect(server.trustedFrom()).toBe(Number.NEGATIVE_INFINITY)
+  })
+
   test('stay trusted where only our wall clock was set', () => {
     const { clock, server, tell } = pair()
     tell()
