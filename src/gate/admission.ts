@@ -6,6 +6,7 @@ import type { Claims } from '../token/claims.ts'
 import { identityOf } from '../token/identity.ts'
 import type { Issuer } from '../token/issuer.ts'
 import type { Keys } from '../token/keys.ts'
+import { createSharedStrings } from '../token/sharing.ts'
 import { verifyToken } from '../token/verify.ts'
 import type { Deny, Unknown } from '../verdict.ts'
 import { deny, unknown } from '../verdict.ts'
@@ -38,19 +39,21 @@ export interface Admission {
  */
 export function createAdmission(parts: AdmissionParts): Admission {
   const { issuer, keys, feeds, memory, bounds, audiences, present } = parts
+  const strings = createSharedStrings()
   const underWay = new Map<string, Promise<Remembered | Deny | Unknown>>()
 
   async function verify(digest: string, token: string): Promise<Remembered | Deny | Unknown> {
     const expected = issuer.value()
     if (expected === undefined) return unknown('issuer_not_discovered', 1)
     const generation = keys.generation()
-    const claims = await verifyToken(token, keys, { issuer: expected, audiences })
-    if ('outcome' in claims) return claims
+    const verified = await verifyToken(token, keys, { issuer: expected, audiences })
+    if ('outcome' in verified) return verified
     const earlier = memory.get(digest)
     if (earlier !== undefined) {
       earlier.generation = generation
       return earlier
     }
+    const claims = strings.share(verified)
     const identity = identityOf(claims)
     if (!feeds.admits(claims)) return deny('tenant_refused', undefined, identity)
     feeds.sawLifetime((claims.expiresAt - claims.issuedAt) * 1000)

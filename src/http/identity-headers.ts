@@ -40,11 +40,13 @@ const byLowerCase = new Map(identityHeaderNames.map((name) => [name.toLowerCase(
  *   Node writes header values and what the real server sends
  */
 export function identityHeaders(identity: Identity, empty: boolean): readonly string[] {
-  return list.flatMap(({ name, value }) => {
+  const headers: string[] = []
+  for (const { name, value } of list) {
     const text = value(identity)
-    if (text === undefined) return empty ? [name, ''] : []
-    return [name, toHeaderBytes(text)]
-  })
+    if (text !== undefined) headers.push(name, toHeaderBytes(text))
+    else if (empty) headers.push(name, '')
+  }
+  return headers
 }
 
 function toHeaderBytes(text: string): string {

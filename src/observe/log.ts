@@ -1,6 +1,6 @@
+import { createRequire } from 'node:module'
 import type { DestinationStream, Logger } from 'pino'
 import { destination as openDestination, pino } from 'pino'
-import pretty from 'pino-pretty'
 import type { Allow, Deny, Unknown, Verdict } from '../verdict.ts'
 import type { NoteFields, Observer } from './observer.ts'
 
@@ -51,6 +51,8 @@ function createLogger(
   if (format === 'json') {
     return pino({ ...settings, formatters: { level: (label) => ({ level: label }) } }, output)
   }
+  // Loaded only for people: it would stay in the memory of every sidecar.
+  const pretty: typeof import('pino-pretty') = createRequire(import.meta.url)('pino-pretty')
   return pino(
     settings,
     pretty({ colorize: false, destination: output, translateTime: 'HH:MM:ss.l' }),

@@ -1,3 +1,4 @@
+import { KeyObject } from 'node:crypto'
 import type { CryptoKey, JWK } from 'jose'
 import { importJWK } from 'jose'
 import { UpstreamError } from '../errors.ts'
@@ -8,7 +9,7 @@ import { isJsonObject, member } from './json.ts'
 export interface VerificationKey {
   readonly kid: string
   readonly alg: 'ES256' | 'RS256'
-  readonly key: CryptoKey
+  readonly key: KeyObject
   /** The public members as text: two keys are the same where it is. */
   readonly material: string
 }
@@ -50,7 +51,7 @@ async function importKey(jwk: unknown): Promise<VerificationKey | undefined> {
   try {
     // Only the public members go in: a private key published by mistake stays unused.
     const part = publicPart(jwk)
-    const key = (await importJWK(part, alg)) as CryptoKey
+    const key = KeyObject.from((await importJWK(part, alg)) as CryptoKey)
     return { kid, alg, key, material: JSON.stringify(part) }
   } catch {
     return undefined
