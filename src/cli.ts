@@ -26,6 +26,8 @@ async function run(args: readonly string[], env: NodeJS.ProcessEnv): Promise<num
       return (await import('./commands/config.ts')).config(rest)
     case 'doctor':
       return (await import('./commands/doctor.ts')).doctor(rest)
+    case 'policy':
+      return (await import('./commands/policy.ts')).policy(rest)
     case 'healthcheck':
       return (await import('./commands/healthcheck.ts')).healthcheck(rest, env)
     default:

@@ -103,6 +103,13 @@ function contradictions(
   if (has('apiKey') && has('adminToken')) {
     found.push({ setting: 'ZEROID_API_KEY', message: 'set it or ZEROID_ADMIN_TOKEN, not both' })
   }
+  if (has('dpopNonceSecret') && values.dpopNonce !== true) {
+    const message = 'needs GATE_DPOP_NONCE=on: without it nobody is given a nonce'
+    found.push({ setting: 'GATE_DPOP_NONCE_SECRET', message })
+  }
+  if (values.dpopNonce === true && values.dpop === false) {
+    found.push({ setting: 'GATE_DPOP_NONCE', message: 'needs GATE_DPOP=on' })
+  }
   if (values.mode === 'local' && values.signals === false) {
     const message = '"local" needs GATE_SIGNALS=on: nothing else would see a revocation'
     found.push({ setting: 'GATE_MODE', message })

@@ -1,40 +1,47 @@
-import { hash } from 'node:crypto'
 import { createAdmission } from './gate/admission.ts'
+import { createInquiry, digestOf } from './gate/inquiry.ts'
 import { createJudge } from './gate/judge.ts'
-import type { Remembered } from './gate/memory.ts'
 import type { GateOptions } from './gate/options.ts'
 import { assertOptions } from './gate/options.ts'
 import { createParts } from './gate/parts.ts'
 import type { GateStatus } from './gate/status.ts'
 import { readStatus } from './gate/status.ts'
+import type { CheckRequest, Demands, Terms } from './gate/terms.ts'
+import { createTerms } from './gate/terms.ts'
 import type { UpgradeCheck, UpgradeRequest } from './gate/upgrade.ts'
 import { createUpgrades } from './gate/upgrade.ts'
 import type { Watch } from './gate/watch.ts'
 import { createWatches } from './gate/watch.ts'
 import type { Observer } from './observe/observer.ts'
+import type { Target } from './request/target.ts'
 import type { Present } from './revocation/decide.ts'
-import { likelyToken, parseBearer, readAuthorization } from './token/bearer.ts'
 import type { Allow, Verdict } from './verdict.ts'
 import { unknown } from './verdict.ts'
 
-/** What is checked; Node's `IncomingMessage` is one. */
-export interface CheckRequest {
-  /** Header names and values in turn, none joined and none dropped. */
-  readonly rawHeaders: readonly string[]
-}
+export type { CheckRequest } from './gate/terms.ts'
 
 /** The whole engine. */
 export interface Gate {
   /**
    * May this request pass? The verdict itself where it is known, a promise only where something
    * must be asked. Never throws and never rejects: what goes wrong inside is `unknown`.
+   *
+   * @param request whose headers are read
+   * @param terms of the place that it goes to, by {@link Gate.terms}; default: a good token
+   * @param target what the request is, where that is known already; else the terms tell
    */
-  check(request: CheckRequest): Verdict | Promise<Verdict>
+  check(request: CheckRequest, terms?: Terms, target?: Target): Verdict | Promise<Verdict>
   /**
    * May this WebSocket handshake pass? The token may stand in `Authorization` or be offered as the
    * subprotocol `base64url.bearer.authorization.<token>`; that one is taken out of the request.
    */
-  checkUpgrade(request: UpgradeRequest): Promise<UpgradeCheck>
+  checkUpgrade(request: UpgradeRequest, terms?: Terms, target?: Target): Promise<UpgradeCheck>
+  /**
+   * Makes the demands of a place ready for its requests; once, not for each.
+   *
+   * @param demands beyond a good token; what is left out is the gate's own default
+   */
+  terms(demands: Demands): Terms
   /**
    * Looks after an allow for as long as something rests on it, such as an open stream.
    *
@@ -53,6 +60,8 @@ export interface Gate {
   readonly observer: Observer
   /** Settles when the first load of keys and metadata ended, whatever its result. */
   readonly started: Promise<void>
+  /** Aborted when the gate is closed. */
+  readonly ended: AbortSignal
   /** Ends all connections and timers; checks under way end as `unknown`. */
   close(): Promise<void>
 }
@@ -67,7 +76,9 @@ export function createGate(options: GateOptions): Gate {
   assertOptions(options)
   const parts = createParts(options)
   const { clock, serverClock, observer, issuer, keys, feeds, memory } = parts
-  let closed = false
+  const onUnknown = options.onUnknown ?? 'deny'
+  const plain = createTerms({}, parts.bounds, onUnknown)
+  const ended = new AbortController()
 
   // Member by member: a spread here would cost as much as the rest of a warm check.
   function present(monotonic: number, justAsked: boolean): Present {
@@ -83,55 +94,26 @@ export function createGate(options: GateOptions): Gate {
   const judge = createJudge({
     ...parts,
     present,
-    onUnknown: options.onUnknown ?? 'deny',
     onInactive: (known) => watches.inactive(known),
   })
   const watches = createWatches({
     ...parts,
     present,
     judge,
+    terms: plain,
     confirm: (known, token) => admission.confirm(known, digestOf(token), token),
   })
-  const upgrades = createUpgrades(check, (verdict) => observed(verdict, clock.monotonic()))
+  const inquire = createInquiry({ ...parts, admission, judge, observer })
+  const upgrades = createUpgrades(check, (verdict) => observed(verdict, clock.monotonic(), plain))
 
-  function recall(digest: string): Remembered | undefined {
-    const remembered = memory.get(digest)
-    return remembered?.generation === keys.generation() ? remembered : undefined
-  }
-
-  function judgeRequest(request: CheckRequest, now: number): Verdict | Promise<Verdict> {
-    const value = readAuthorization(request.rawHeaders)
-    if (typeof value !== 'string') return value
-    // A remembered token was parsed when it was first seen: finding it is cheaper than parsing.
-    const likely = likelyToken(value)
-    const found = likely === undefined ? undefined : recall(digestOf(likely))
-    if (likely !== undefined && found !== undefined) return judgeKnown(found, likely, now)
-
-    const token = parseBearer(value)
-    if (typeof token !== 'string') return token
-    const known = token === likely ? undefined : recall(digestOf(token))
-    return known === undefined ? judgeNew(token) : judgeKnown(known, token, now)
-  }
-
-  function judgeKnown(known: Remembered, token: string, now: number): Verdict | Promise<Verdict> {
-    observer.lookup?.(true)
-    return judge(known, token, now)
-  }
-
-  async function judgeNew(token: string): Promise<Verdict> {
-    observer.lookup?.(false)
-    const admitted = await admission.admit(digestOf(token), token)
-    return 'outcome' in admitted ? admitted : await judge(admitted, token, clock.monotonic())
-  }
-
-  function observed(verdict: Verdict, since: number): Verdict {
-    observer.verdict?.(verdict, (clock.monotonic() - since) / 1000)
+  function observed(verdict: Verdict, since: number, terms: Terms): Verdict {
+    observer.verdict?.(verdict, (clock.monotonic() - since) / 1000, terms.route)
     return verdict
   }
 
   /** The one place where an unexpected fault becomes a verdict, and never an allow. */
   function broken(error: unknown): Verdict {
-    if (!closed) {
+    if (!ended.signal.aborted) {
       observer.note?.('error', 'a check failed unexpectedly; the request was refused with 503', {
         error: error instanceof Error ? error.name : typeof error,
       })
@@ -139,14 +121,18 @@ export function createGate(options: GateOptions): Gate {
     return unknown('internal_error', 1)
   }
 
-  function check(request: CheckRequest): Verdict | Promise<Verdict> {
+  function check(
+    request: CheckRequest,
+    terms: Terms = plain,
+    target?: Target,
+  ): Verdict | Promise<Verdict> {
     const since = clock.monotonic()
     try {
-      const verdict = judgeRequest(request, since)
-      if (!(verdict instanceof Promise)) return observed(verdict, since)
-      return verdict.catch(broken).then((settled) => observed(settled, since))
+      const verdict = inquire(request, since, terms, target)
+      if (!(verdict instanceof Promise)) return observed(verdict, since, terms)
+      return verdict.catch(broken).then((settled) => observed(settled, since, terms))
     } catch (error) {
-      return observed(broken(error), since)
+      return observed(broken(error), since, terms)
     }
   }
 
@@ -155,6 +141,7 @@ export function createGate(options: GateOptions): Gate {
     observer,
     check,
     checkUpgrade: upgrades.check,
+    terms: (demands) => createTerms(demands, parts.bounds, onUnknown),
     watch(allow, request) {
       const token = upgrades.tokenOf(request)
       const digest = digestOf(token)
@@ -163,8 +150,9 @@ export function createGate(options: GateOptions): Gate {
     issuer: () => issuer.value(),
     status: () => readStatus({ ...parts, tokens: memory.size(), watches: watches.size() }),
     started: Promise.all([keys.reload(), issuer.tried]).then(() => undefined),
+    ended: ended.signal,
     async close() {
-      closed = true
+      ended.abort()
       watches.close()
       issuer.close()
       keys.close()
@@ -172,9 +160,4 @@ export function createGate(options: GateOptions): Gate {
       await parts.upstream.close()
     },
   }
-}
-
-/** Tokens are known by this digest, so that no credential lies in memory. */
-function digestOf(token: string): string {
-  return hash('sha256', token, 'base64')
 }

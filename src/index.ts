@@ -12,6 +12,9 @@ export { createGate } from './gate.ts'
 export type { Agent, AgentIdentity } from './identity/agent.ts'
 export type { TrustLevel } from './identity/trust.ts'
 export type { NoteFields, Observer } from './observe/observer.ts'
+export type { PolicyProblem } from './policy/document.ts'
+export { PolicyError } from './policy/document.ts'
+export type { PolicyDocument, RequireDocument, RouteDocument } from './policy/policy.ts'
 export type {
   Actor,
   Allow,
@@ -20,6 +23,7 @@ export type {
   DenyReason,
   Evidence,
   Identity,
+  Proof,
   Unknown,
   UnknownReason,
   Verdict,

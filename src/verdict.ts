@@ -31,6 +31,12 @@ export interface Identity {
   readonly missionId: string | undefined
   /** `owner_user_id`. */
   readonly owner: string | undefined
+  /** `sub_type` of the subject, such as `orchestrator` or `tool_agent`. */
+  readonly subType: string | undefined
+  /** `aud`. */
+  readonly audiences: readonly string[]
+  /** RFC 7638 thumbprint of the key that the token is bound to: `cnf.jkt` (RFC 9449 §6.1). */
+  readonly keyThumbprint: string | undefined
   /** `rfc8693` where `act` nests every actor and `subject` is the principal. */
   readonly profile: 'legacy' | 'rfc8693'
   /** `user`, `workload` or `unknown`; rfc8693 only. */
@@ -56,8 +62,47 @@ export type Evidence =
   /** Nothing recent is known and `GATE_ON_UNKNOWN=allow` let it pass. */
   | { readonly kind: 'none'; readonly at: number }
 
-/** RFC 6750 §3.1 codes, and the server's own `missing_token`. They go on the wire. */
-export type DenyCode = 'missing_token' | 'invalid_request' | 'invalid_token' | 'insufficient_scope'
+/**
+ * RFC 6750 §3.1 and RFC 9449 §7.1 codes, the server's own `missing_token`, and a name for each
+ * refusal that has no code there. They go on the wire.
+ */
+export type DenyCode =
+  | 'missing_token'
+  | 'invalid_request'
+  | 'invalid_token'
+  | 'insufficient_scope'
+  | 'invalid_dpop_proof'
+  | 'use_dpop_nonce'
+  | 'insufficient_trust'
+  | 'access_denied'
+  | RequirementReason
+
+/** What a route asks for beyond scopes and trust, and a caller does not have. */
+export type RequirementReason =
+  | 'identity_type_not_allowed'
+  | 'sub_type_not_allowed'
+  | 'tenant_not_allowed'
+  | 'audience_not_allowed'
+  | 'delegation_too_deep'
+  | 'actor_not_allowed'
+  | 'tool_not_allowed'
+
+/** Why a proof of possession was refused, in the words of ZeroID's own verifier where it has any. */
+export type ProofReason =
+  | 'proof_missing'
+  | 'several_proofs'
+  | 'token_not_bound'
+  | 'invalid_dpop_proof'
+  | 'unsupported_algorithm'
+  | 'invalid_signature'
+  | 'cnf_jkt_mismatch'
+  | 'htm_mismatch'
+  | 'htu_mismatch'
+  | 'ath_mismatch'
+  | 'iat_outside_window'
+  | 'dpop_replay_detected'
+  | 'dpop_nonce_required'
+  | 'body_hash_mismatch'
 
 /** Why a token was refused. A closed list: it labels metrics and log lines. */
 export type DenyReason =
@@ -81,6 +126,14 @@ export type DenyReason =
   | 'token_not_yet_valid'
   | 'token_inactive'
   | 'revoked_by_signal'
+  | 'request_ambiguous'
+  | 'request_not_described'
+  | 'path_refused'
+  | 'no_route'
+  | 'insufficient_scope'
+  | 'insufficient_trust'
+  | RequirementReason
+  | ProofReason
 
 /** Why the gate cannot tell. A closed list: it labels metrics and log lines. */
 export type UnknownReason =
@@ -95,6 +148,8 @@ export type UnknownReason =
   | 'issued_before_known'
   | 'signal_pending'
   | 'tied_with_signal'
+  | 'policy_not_loaded'
+  | 'replay_memory_full'
   | 'internal_error'
 
 /** The caller may pass. */
@@ -102,18 +157,34 @@ export interface Allow {
   readonly outcome: 'allow'
   readonly identity: Identity
   readonly evidence: Evidence
+  /** Set where the caller proved that it holds the key which its token is bound to (RFC 9449). */
+  readonly proof?: Proof
+}
+
+/** A proof of possession that held. */
+export interface Proof {
+  /** `bh`, ZeroID's extension: SHA-256 of the body in base64url, for whoever reads the body. */
+  readonly bodyHash: string | undefined
 }
 
 /** The caller may not pass, and asking again with the same token will not help. */
 export interface Deny {
   readonly outcome: 'deny'
-  readonly status: 401 | 403
+  readonly status: 400 | 401 | 403
   readonly code: DenyCode
   readonly reason: DenyReason
   /** The header member or claim at fault, a name from the gate's own lists. */
   readonly detail?: string
   /** Known where the signature held; never for a token that nobody vouched for. */
   readonly identity?: Identity
+  /** `insufficient_scope`: granting exactly these lets the request pass. */
+  readonly scopes?: readonly string[]
+  /** `insufficient_trust`: the level needed. */
+  readonly trustLevel?: string
+  /** The caller used DPoP, or should have: the challenge says so (RFC 9449 §7.1). */
+  readonly dpop?: true
+  /** A fresh nonce for the next proof (RFC 9449 §9). */
+  readonly nonce?: string
 }
 
 /** The gate cannot tell; the same token may pass later. */
@@ -131,6 +202,40 @@ const codes: Partial<Record<DenyReason, DenyCode>> = {
   missing_token: 'missing_token',
   malformed_authorization: 'invalid_request',
   several_authorizations: 'invalid_request',
+}
+
+/** What a 403 says beside its reason. */
+export interface RefusalFacts {
+  readonly detail?: string
+  readonly identity?: Identity
+  readonly scopes?: readonly string[]
+  readonly trustLevel?: string
+}
+
+/** The reasons of a caller that may pass, but not here. */
+export type RefusalReason =
+  | 'request_not_described'
+  | 'path_refused'
+  | 'no_route'
+  | 'insufficient_scope'
+  | 'insufficient_trust'
+  | RequirementReason
+
+const refusalCodes: Partial<Record<RefusalReason, DenyCode>> = {
+  request_not_described: 'access_denied',
+  path_refused: 'access_denied',
+  no_route: 'access_denied',
+}
+
+/**
+ * A 403: the token is good, but not for this. Which route says so is not told to the caller.
+ *
+ * @param reason why, from the closed list
+ * @param facts what is missing, and whose it is
+ */
+export function refuse(reason: RefusalReason, facts: RefusalFacts = {}): Deny {
+  const code = refusalCodes[reason] ?? (reason as DenyCode)
+  return { outcome: 'deny', status: 403, code, reason, ...facts }
 }
 
 /**

@@ -18,6 +18,7 @@ local identity = {
   "x-zeroid-mission-id",
   "x-zeroid-token-id",
   "x-zeroid-owner",
+  "x-zeroid-proof",
 }
 
 -- What reaches the gate: all values of each, so that a second Authorization is seen.
@@ -72,6 +73,7 @@ core.register_action("zeroid_gate", { "http-req" }, function(txn)
     end
   else
     txn:set_var("txn.zeroid_www", first("www-authenticate") or "")
+    txn:set_var("txn.zeroid_nonce", first("dpop-nonce") or "")
     local retry = first("retry-after")
     if retry ~= nil then txn:set_var("txn.zeroid_retry", retry) end
     txn:set_var("txn.zeroid_body", ((answer.body or ""):gsub("%s+$", "")))

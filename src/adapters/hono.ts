@@ -1,6 +1,6 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import * as core from './core.ts'
-import { exchangeOf, forgetIn } from './web.ts'
+import { exchangeOf, forgetIn, keepBody } from './web.ts'
 
 export type * from './public-types.ts'
 
@@ -33,7 +33,8 @@ export function zeroid<const O extends core.ZeroidOptions>(
 
   const middleware: MiddlewareHandler = async function zeroidGate(c, next) {
     const { request, response } = exchangeOf(c)
-    const entry = await reception.receive(request, response, (name) => forgetIn(c, name))
+    for (const name of reception.strip(request)) forgetIn(c, name)
+    const entry = await reception.judge(request, response, (body) => keepBody(request, body))
     if (entry.answer !== undefined) return respond(entry.answer)
     core.noteEntry(c, entry)
     c.set('zeroid', entry.agent)

@@ -1,6 +1,7 @@
 import type { GateOptions } from '../gate/options.ts'
 import type { Gate } from '../gate.ts'
 import { createGate } from '../gate.ts'
+import type { PolicyDocument } from '../policy/policy.ts'
 
 /** What the middleware adds to the gate. */
 export interface AdapterOptions {
@@ -11,6 +12,13 @@ export interface AdapterOptions {
   readonly optional?: boolean | undefined
   /** URL of this resource's metadata (RFC 9728) for challenges; default: the issuer's. */
   readonly resourceMetadata?: string | undefined
+  /**
+   * Rules per route: the path of a policy file, which is followed, or the rules themselves. Default:
+   * any good token may pass.
+   */
+  readonly policy?: string | PolicyDocument | undefined
+  /** Bytes at most of a body that a proof names (`bh`): it is read first; default 1 048 576. */
+  readonly bodyLimit?: number | undefined
 }
 
 /** Options of a gate of one's own, or a gate that is shared with others. */
@@ -24,7 +32,7 @@ export interface ChosenGate {
   readonly own: boolean
 }
 
-const known = ['gate', 'optional', 'resourceMetadata']
+const known = ['gate', 'optional', 'resourceMetadata', 'policy', 'bodyLimit']
 
 /**
  * @param options as the user gave them
@@ -32,7 +40,13 @@ const known = ['gate', 'optional', 'resourceMetadata']
  *   a default in force
  */
 export function chooseGate(options: ZeroidOptions): ChosenGate {
-  const { optional, resourceMetadata, ...rest } = options ?? {}
+  const { optional, resourceMetadata, policy, bodyLimit, ...rest } = options ?? {}
+  if (bodyLimit !== undefined && (!Number.isSafeInteger(bodyLimit) || bodyLimit < 1)) {
+    throw new TypeError('"bodyLimit" option must be a positive number of bytes')
+  }
+  if (optional === true && policy !== undefined) {
+    throw new TypeError('"optional" option does not go with "policy": say "allow: anonymous" there')
+  }
   if (optional !== undefined && typeof optional !== 'boolean') {
     throw new TypeError('"optional" option must be true or false')
   }

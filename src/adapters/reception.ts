@@ -1,15 +1,23 @@
+import type { Decision } from '../access/access.ts'
+import { createAccess } from '../access/access.ts'
+import { bodyHashMatches } from '../dpop/body-hash.ts'
+import { refuseProof } from '../dpop/refusal.ts'
+import type { UpgradeCheck, UpgradeRequest } from '../gate/upgrade.ts'
 import type { Gate } from '../gate.ts'
 import type { Answer } from '../http/answer.ts'
 import { createAnswers } from '../http/answer.ts'
 import { defaultResourceMetadata } from '../http/challenge.ts'
 import type { AgentIdentity } from '../identity/agent.ts'
 import { createAgent } from '../identity/agent.ts'
-import type { Allow, Verdict } from '../verdict.ts'
+import { describeDirect } from '../request/direct.ts'
+import type { Allow, Deny } from '../verdict.ts'
 import { deny } from '../verdict.ts'
+import { peekBody } from './body.ts'
 import type { ZeroidOptions } from './options.ts'
 import { chooseGate } from './options.ts'
 import type { IncomingRequest } from './reserved.ts'
 import { stripReserved } from './reserved.ts'
+import { rulesOf } from './rules.ts'
 
 /** Where the answer goes; Node's `ServerResponse` and sockets are such. */
 export interface OutgoingAnswer {
@@ -37,19 +45,44 @@ export interface Reception {
    *
    * @param request changed in place
    * @param response its end is the end of what rests on the verdict
-   * @param forget told each header name that was removed
+   * @returns a promise only where something must be asked
    */
-  receive(
+  receive(request: IncomingRequest, response: OutgoingAnswer): Entry | Promise<Entry>
+  /**
+   * The first half of `receive`, where a framework keeps headers elsewhere too.
+   *
+   * @param request changed in place
+   * @returns the names removed, as they were sent
+   */
+  strip(request: IncomingRequest): readonly string[]
+  /**
+   * The other half, for a request that was stripped.
+   *
+   * @param keep given the body where it had to be read, for a framework that reads no stream twice
+   */
+  judge(
     request: IncomingRequest,
     response: OutgoingAnswer,
-    forget?: (name: string) => void,
+    keep?: (body: Uint8Array) => void,
   ): Entry | Promise<Entry>
-  /** What a verdict comes to, for a request that was stripped. */
-  enter(verdict: Verdict, request: IncomingRequest, response: OutgoingAnswer): Entry
+  /** Judges a WebSocket handshake that was stripped. */
+  judgeUpgrade(request: IncomingRequest & UpgradeRequest): Promise<UpgradeCheck>
+  /** What a decision comes to, for a request that was stripped. */
+  enter(decision: Decision, request: IncomingRequest, response: OutgoingAnswer): Entry
   /** 401 for a request without a token, where one is needed after all. */
   anonymous(): Answer
-  /** 403 for an agent that may not do this. */
-  insufficient(scopes: readonly string[]): Answer
+  /** The answer of a refusal. */
+  refuse(refusal: Deny): Answer
+}
+
+type Keep = ((body: Uint8Array) => void) | undefined
+
+const defaultBodyLimit = 1_048_576
+/** RFC 9110 §15.5.14. What is left of the body would be taken for the next request. */
+const tooLarge: Answer = {
+  status: 413,
+  headers: ['Cache-Control', 'no-store', 'Content-Length', '0', 'Connection', 'close'],
+  body: '',
 }
 
 /**
@@ -58,54 +91,106 @@ export interface Reception {
  */
 export function createReception(options: ZeroidOptions): Reception {
   const { gate, own } = chooseGate(options)
-  const { optional = false, resourceMetadata } = options
+  const { optional = false, resourceMetadata, policy, bodyLimit = defaultBodyLimit } = options
+  const access = createAccess<IncomingRequest>({
+    gate,
+    policy: policy === undefined ? undefined : rulesOf(policy, gate),
+    describe: describeDirect,
+  })
   const answers = createAnswers({
     resourceMetadata: () => resourceMetadata ?? defaultResourceMetadata(gate.issuer() ?? gate.url),
     emptyHeaders: false,
   })
   const count = (removed: number): void => gate.observer.reservedHeader?.(removed)
+  const strip = (request: IncomingRequest): readonly string[] => stripReserved(request, count)
 
-  function enter(verdict: Verdict, request: IncomingRequest, response: OutgoingAnswer): Entry {
-    if (verdict.outcome === 'allow') {
-      const agent = createAgent(verdict.identity, watchOnce(gate, verdict, request, response))
-      return { answer: undefined, agent, reception }
+  function enter(decision: Decision, request: IncomingRequest, response: OutgoingAnswer): Entry {
+    if (decision.outcome === 'allow') {
+      const stay: Stay = { gate, allow: decision, request, response, signal: undefined }
+      return { answer: undefined, agent: createAgent(decision.identity, stay, signalOf), reception }
     }
-    const anonymous = verdict.outcome === 'deny' && verdict.reason === 'missing_token'
-    const answer = optional && anonymous ? undefined : answers.of(verdict, 'direct')
+    const anonymous = decision.outcome === 'deny' && decision.reason === 'missing_token'
+    const passes = decision.outcome === 'passed' || (optional && anonymous)
+    return refused(passes ? undefined : answers.of(decision, 'direct'))
+  }
+
+  function refused(answer: Answer | undefined): Entry {
     return { answer, agent: undefined, reception }
+  }
+
+  function settle(
+    decision: Decision,
+    request: IncomingRequest,
+    response: OutgoingAnswer,
+    keep: Keep,
+  ): Entry | Promise<Entry> {
+    const hash = decision.outcome === 'allow' ? decision.proof?.bodyHash : undefined
+    if (hash === undefined) return enter(decision, request, response)
+    return compareBody(request, hash, keep).then((answer) =>
+      answer === undefined ? enter(decision, request, response) : refused(answer),
+    )
+  }
+
+  /** A proof that names a body is good for that body alone (`bh`, ZeroID's extension). */
+  async function compareBody(
+    request: IncomingRequest,
+    hash: string,
+    keep: Keep,
+  ): Promise<Answer | undefined> {
+    const body = await peekBody(request, bodyLimit)
+    if (body === 'too_large') return tooLarge
+    if (body !== 'gone' && bodyHashMatches(hash, body)) {
+      keep?.(body)
+      return undefined
+    }
+    const refusal = refuseProof('body_hash_mismatch', 'bh')
+    gate.observer.verdict?.(refusal, 0)
+    return answers.of(refusal, 'direct')
+  }
+
+  function judge(
+    request: IncomingRequest,
+    response: OutgoingAnswer,
+    keep?: Keep,
+  ): Entry | Promise<Entry> {
+    const decision = access.check(request)
+    if (!(decision instanceof Promise)) return settle(decision, request, response, keep)
+    return decision.then((settled) => settle(settled, request, response, keep))
   }
 
   const reception: Reception = {
     gate,
     own,
-    receive(request, response, forget) {
-      const removed = stripReserved(request, count)
-      if (forget !== undefined) for (const name of removed) forget(name)
-      const verdict = gate.check(request)
-      if (!(verdict instanceof Promise)) return enter(verdict, request, response)
-      return verdict.then((settled) => enter(settled, request, response))
+    receive(request, response) {
+      strip(request)
+      return judge(request, response)
     },
+    strip,
+    judge,
+    judgeUpgrade: access.checkUpgrade,
     enter,
     anonymous: () => answers.of(deny('missing_token'), 'direct'),
-    insufficient: answers.insufficient,
+    refuse: (refusal) => answers.of(refusal, 'direct'),
   }
   return reception
 }
 
+/** What it takes to watch over one answer. Few do: a request pays for this object alone. */
+interface Stay {
+  readonly gate: Gate
+  readonly allow: Allow
+  readonly request: IncomingRequest
+  readonly response: OutgoingAnswer
+  signal: AbortSignal | undefined
+}
+
 /** The signal of one answer: made when it is asked for, and let go of with the answer. */
-function watchOnce(
-  gate: Gate,
-  allow: Allow,
-  request: IncomingRequest,
-  response: OutgoingAnswer,
-): () => AbortSignal {
-  let signal: AbortSignal | undefined
-  return () => {
-    if (signal !== undefined) return signal
-    const watch = gate.watch(allow, request)
-    signal = watch.signal
-    if (response.closed === true || response.destroyed === true) watch.release()
-    else response.once('close', watch.release)
-    return signal
-  }
+function signalOf(stay: Stay): AbortSignal {
+  if (stay.signal !== undefined) return stay.signal
+  const { gate, allow, request, response } = stay
+  const { signal, release } = gate.watch(allow, request)
+  stay.signal = signal
+  if (response.closed === true || response.destroyed === true) release()
+  else response.once('close', release)
+  return signal
 }

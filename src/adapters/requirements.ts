@@ -2,15 +2,14 @@ import type { Answer } from '../http/answer.ts'
 import type { AgentIdentity } from '../identity/agent.ts'
 import type { TrustLevel } from '../identity/trust.ts'
 import { trustLevels } from '../identity/trust.ts'
+import type { Requirements } from '../policy/requirements.ts'
+import { evaluate } from '../policy/requirements.ts'
 import type { Entry } from './reception.ts'
 
 /** What a route asks of an agent beyond a good token. */
-export interface Requirement {
+export interface Requirement extends Requirements {
   /** The guard's name, for whoever put it in the wrong place. */
   readonly name: string
-  /** Named in the challenge (RFC 6750 §3). */
-  readonly scopes: readonly string[]
-  met(agent: AgentIdentity): boolean
 }
 
 /** How deep a delegation may be. */
@@ -36,55 +35,40 @@ export interface Guards<Guard> {
   requireDelegation(options: DelegationOptions): Guard
 }
 
-const nothing: readonly string[] = []
-
 /**
- * Makes the guards.
+ * Makes the guards. What they ask is judged as the rules of a policy are.
  *
  * @param toGuard one requirement in the framework's manner
  */
 export function createGuards<Guard>(toGuard: (requirement: Requirement) => Guard): Guards<Guard> {
-  const make = (
-    name: string,
-    met: (agent: AgentIdentity) => boolean,
-    scopes: readonly string[] = nothing,
-  ): Guard => toGuard({ name, met, scopes })
-
   return {
-    requireScope(...scopes) {
+    requireScope(...all) {
       // RFC 6749 §3.3; it is also written between quotes into a header.
-      assertTexts('requireScope', scopes, /^[\x21\x23-\x5b\x5d-\x7e]+$/)
-      return make('requireScope', (agent) => scopes.every((it) => agent.hasScope(it)), scopes)
+      assertTexts('requireScope', all, /^[\x21\x23-\x5b\x5d-\x7e]+$/)
+      return toGuard({ name: 'requireScope', scopes: { all } })
     },
-    requireTrust(least) {
-      if (!trustLevels.includes(least)) {
+    requireTrust(trust) {
+      if (!trustLevels.includes(trust)) {
         throw new TypeError(`requireTrust() takes one of ${trustLevels.join(', ')}`)
       }
-      return make('requireTrust', (agent) => agent.hasTrust(least))
+      return toGuard({ name: 'requireTrust', trust })
     },
     requireTool(tool) {
       assertTexts('requireTool', [tool], /./)
-      return make('requireTool', (agent) => agent.hasTool(tool))
+      return toGuard({ name: 'requireTool', tools: [tool] })
     },
-    requireIdentityType(...types) {
-      assertTexts('requireIdentityType', types, /./)
-      return make('requireIdentityType', ({ identityType }) =>
-        types.some((type) => type === identityType),
-      )
+    requireIdentityType(...identityTypes) {
+      assertTexts('requireIdentityType', identityTypes, /./)
+      return toGuard({ name: 'requireIdentityType', identityTypes })
     },
     requireDelegation(options) {
-      const max = options?.max
-      if (!Number.isSafeInteger(max) || max < 0) {
+      const maxDepth = options?.max
+      if (!Number.isSafeInteger(maxDepth) || maxDepth < 0) {
         throw new TypeError('requireDelegation() takes { max }, a whole number from 0 on')
       }
-      return make('requireDelegation', (agent) => depthOf(agent) <= max)
+      return toGuard({ name: 'requireDelegation', maxDepth })
     },
   }
-}
-
-/** The claim counts hops; a chain that names more parties than that is believed instead. */
-function depthOf({ claims }: AgentIdentity): number {
-  return Math.max(claims.delegationDepth, claims.actors.length)
 }
 
 function assertTexts(guard: string, texts: readonly string[], shape: RegExp): void {
@@ -119,7 +103,8 @@ export function noteEntry(carrier: object, received: Entry): void {
 export function refusalOf(carrier: object, requirement: Requirement): Answer | undefined {
   const { agent, reception } = receivedAs(carrier, requirement.name)
   if (agent === undefined) return reception.anonymous()
-  return requirement.met(agent) ? undefined : reception.insufficient(requirement.scopes)
+  const refusal = evaluate(requirement, agent.claims)
+  return refusal === undefined ? undefined : reception.refuse(refusal)
 }
 
 /**

@@ -1,9 +1,12 @@
 import { identityHeaderNames } from '../http/identity-headers.ts'
 import type { HeaderViews } from '../raw-headers.ts'
 import { removeHeaders, removeTrailers } from '../raw-headers.ts'
+import type { DirectRequest } from '../request/direct.ts'
+import type { BodySource } from './body.ts'
 
 /** A request as it arrives; Node's `IncomingMessage` is one. */
-export interface IncomingRequest extends HeaderViews {
+export interface IncomingRequest extends HeaderViews, DirectRequest, BodySource {
+  readonly rawHeaders: string[]
   once?(event: 'end', listener: () => void): unknown
 }
 

@@ -5,7 +5,6 @@ import type { Answer } from '../http/answer.ts'
 import type { AgentIdentity } from '../identity/agent.ts'
 import type { ZeroidOptions } from './options.ts'
 import { createReception } from './reception.ts'
-import { stripReserved } from './reserved.ts'
 
 /** A handshake that may go on. */
 export interface AllowedUpgrade {
@@ -25,13 +24,13 @@ export interface AllowedUpgrade {
 export function upgradeGuard(
   options: ZeroidOptions & { readonly optional?: never },
 ): (request: IncomingMessage, socket: Duplex) => Promise<AllowedUpgrade | undefined> {
-  const { gate, enter } = createReception(options)
+  const { enter, strip, judgeUpgrade } = createReception(options)
   return async function guardUpgrade(request, socket) {
     // Nobody else listens yet, and an error without a listener ends the process.
     const ignore = (): void => {}
     socket.on('error', ignore)
-    stripReserved(request, (count) => gate.observer.reservedHeader?.(count))
-    const { verdict, protocol } = await gate.checkUpgrade(request)
+    strip(request)
+    const { verdict, protocol } = await judgeUpgrade(request)
     const { agent, answer } = enter(verdict, request, socket)
     socket.off('error', ignore)
     if (agent !== undefined && !socket.destroyed) return { agent, protocol }

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Body } from './body.ts'
 import type { OutgoingAnswer } from './reception.ts'
 import type { IncomingRequest } from './reserved.ts'
 
@@ -28,15 +29,50 @@ export function exchangeOf(c: WebContext): {
   if (incoming !== undefined && outgoing !== undefined) {
     return { request: incoming, response: outgoing }
   }
-  const { headers, signal } = c.req.raw
+  const { headers, method, url, signal } = c.req.raw
+  const [, scheme = '', host = '', path = '/'] = /^([a-z]+):\/\/([^/?#]*)([^?#]*)/.exec(url) ?? []
+  const named = headers.has('host') ? [] : ['host', host]
   return {
-    request: { rawHeaders: [...headers].flat() },
+    request: {
+      rawHeaders: [...[...headers].flat(), ...named],
+      method,
+      url: path,
+      socket: { encrypted: scheme === 'https' },
+      peek: (limit) => peekCopy(c.req.raw, limit),
+    },
     // Without Node the end of an answer shows nowhere; its client's leaving does.
     response: {
       destroyed: signal.aborted,
       once: (_event, listener) => signal.addEventListener('abort', listener, { once: true }),
     },
   }
+}
+
+/** Reads a copy of a Fetch request's body, and leaves the request as it is. */
+async function peekCopy(request: Request, limit: number): Promise<Body> {
+  const chunks: Uint8Array[] = []
+  let length = 0
+  try {
+    for await (const chunk of request.clone().body ?? []) {
+      chunks.push(chunk as Uint8Array)
+      length += (chunk as Uint8Array).length
+      if (length > limit) return 'too_large'
+    }
+    return Buffer.concat(chunks)
+  } catch {
+    return 'gone'
+  }
+}
+
+/**
+ * Gives a body that was read to `@hono/node-server`, which takes it from there and reads no stream
+ * that somebody has read from.
+ *
+ * @param request Node's own
+ * @param body all of it
+ */
+export function keepBody(request: IncomingRequest, body: Uint8Array): void {
+  Reflect.set(request, 'rawBody', body)
 }
 
 /**

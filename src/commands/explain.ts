@@ -1,12 +1,19 @@
+import type { Settings } from '../config/table.ts'
 import type { Environment } from '../config.ts'
 import { readSettings } from '../config.ts'
 import type { Gate } from '../gate.ts'
 import { createGate } from '../gate.ts'
 import type { IntrospectionResult } from '../observe/observer.ts'
+import { PolicyError, parsePolicy } from '../policy/document.ts'
+import type { Route } from '../policy/policy.ts'
+import { readText } from '../policy/read-text.ts'
 import type { Verdict } from '../verdict.ts'
 import { readToken } from './explain/input.ts'
 import { report } from './explain/report.ts'
-import { readCommandLine } from './usage.ts'
+import type { Routing } from './explain/route.ts'
+import { routeLines, routingOf, verdictAt, withoutToken } from './explain/route.ts'
+import type { CommandLine } from './usage.ts'
+import { CommandError, exitCodes, readCommandLine, usage } from './usage.ts'
 
 /** Milliseconds for the first list of signals. */
 const feedPatience = 3_000
@@ -21,9 +28,18 @@ const verdictCodes = { allow: 0, deny: 1, unknown: 2 } as const
  * @throws CommandError (64) without a token, SettingsError where the settings cannot be used
  */
 export async function explain(args: readonly string[], env: Environment): Promise<number> {
-  const { operands } = readCommandLine('explain', args, [], 1)
-  const token = await readToken(operands[0])
+  const { flags, operands } = readCommandLine('explain', args, ['method', 'url'], 1)
+  if (flags.method !== undefined && flags.url === undefined) {
+    throw usage('explain', '--method needs --url')
+  }
   const settings = readSettings(env)
+  const routing = await readRouting(settings, flags)
+  const decided = routing && withoutToken(routing)
+  if (routing !== undefined && decided !== undefined) {
+    print([...routeLines(routing), decided.line])
+    return decided.exitCode
+  }
+  const token = await readToken(operands[0])
   let introspection: IntrospectionResult | undefined
   const gate = createGate({
     ...settings,
@@ -34,24 +50,50 @@ export async function explain(args: readonly string[], env: Environment): Promis
     },
   })
   try {
-    const verdict = await check(gate, token)
+    const route = routing?.match.kind === 'route' ? routing.match.route : undefined
+    const said = await check(gate, token, route)
+    const verdict = route === undefined ? said : verdictAt(said, route, settings.dpop)
     const status = gate.status()
-    const lines = report({ token, verdict, status, settings, introspection, now: Date.now() })
-    process.stdout.write(`${lines.join('\n')}\n`)
+    const findings = { token, verdict, status, settings, introspection, now: Date.now(), route }
+    print([...(routing === undefined ? [] : routeLines(routing)), ...report(findings)])
     return verdictCodes[verdict.outcome]
   } finally {
     await gate.close()
   }
 }
 
+function print(lines: readonly string[]): void {
+  process.stdout.write(`${lines.join('\n')}\n`)
+}
+
+/** @returns the rules and the request; undefined where no request was named */
+async function readRouting(
+  { policyFile }: Settings,
+  { url, method = 'GET' }: CommandLine['flags'],
+): Promise<Routing | undefined> {
+  if (url === undefined) return undefined
+  if (policyFile === undefined) throw usage('explain', '--url needs GATE_POLICY_FILE')
+  try {
+    return routingOf(parsePolicy(await readText(policyFile), policyFile), url, method)
+  } catch (error) {
+    if (error instanceof PolicyError) throw new CommandError(error.message, exitCodes.config)
+    const { code } = error as { code?: string }
+    if (code === undefined) throw error
+    const message = `GATE_POLICY_FILE: ${JSON.stringify(policyFile)} cannot be read (${code})`
+    throw new CommandError(message, exitCodes.config)
+  }
+}
+
 /** The first sight of a token may open its tenant's feed, which may know more a moment later. */
-async function check(gate: Gate, token: string): Promise<Verdict> {
+async function check(gate: Gate, token: string, route: Route | undefined): Promise<Verdict> {
+  // A proof is good for one request, and none is at hand.
+  const terms = gate.terms({ ...route?.freshness, proof: 'off' })
   const request = { rawHeaders: ['Authorization', `Bearer ${token}`] }
   await gate.started
   await feedsOpened(gate)
-  const first = await gate.check(request)
+  const first = await gate.check(request, terms)
   if (first.outcome === 'deny') return first
-  return (await feedsOpened(gate)) ? await gate.check(request) : first
+  return (await feedsOpened(gate)) ? await gate.check(request, terms) : first
 }
 
 /** @returns whether there was anything to wait for */

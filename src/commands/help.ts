@@ -10,6 +10,7 @@ export function overview(): string {
   zeroid-gate dev           an in-memory ZeroID and a gate, to try things out
   zeroid-gate demo          a scene: tokens, delegation, revocation, latencies
   zeroid-gate explain       every check on one token, from standard input or a file
+  zeroid-gate policy        checks rules, and tries them on a table of requests
   zeroid-gate config        prints the config of a proxy: nginx, Caddy, Traefik, Envoy, HAProxy
   zeroid-gate doctor        attacks a proxy and names the lines that it lacks
   zeroid-gate healthcheck   0 where the gate of this container is ready
@@ -51,10 +52,36 @@ latencies, on free ports. Takes a few seconds.
 
 Exit code: 0 where every step did what it says, else 1.`,
 
+  policy: `zeroid-gate policy check FILE: what is wrong with a policy, with line and column
+
+  --dialect DIALECT   how the proxy tells what a request was, as GATE_DIALECT: warns of rules
+                      that it cannot feed. Warnings change no exit code
+
+zeroid-gate policy test FILE CASES: tries a policy on a table of requests, in YAML
+
+  - name: a reader may not write          # optional
+    request: { method: POST, url: https://api.example.com/orders }
+                                          # or scheme, host, path: what is left out nobody told;
+                                          # preflight: POST, the method that a browser asks for
+    identity: { scopes: [data:read] }     # left out: no token. Also trust, identity_type, sub_type,
+                                          # tenant, subject, delegation_depth, actors, audience,
+                                          # tools, bound, proof
+    expect: insufficient_scope            # allow, anonymous, preflight, a status, a code or reason
+    scopes: [data:write]                  # optional: what the refusal names
+    route: orders                         # optional: which route decided
+
+zeroid-gate policy schema: the JSON Schema of a policy, for editors
+
+Exit code: 0 nothing wrong, 1 something is, 64 wrong command line or no such file.`,
+
   explain: `zeroid-gate explain [FILE]: every check on one token, and the verdict
 
-Reads the token from FILE, or from standard input; "Bearer " may stand before it. Settings
-come from the environment as for serve. No part of the token is printed.
+Reads the token from FILE, or from standard input; "Bearer " or "DPoP " may stand before it.
+Settings come from the environment as for serve. No part of the token is printed.
+
+  --url URL           with the rules of GATE_POLICY_FILE: which route decides on this request,
+                      and why the routes before it did not match
+  --method METHOD     of that request (GET)
 
   zeroid-gate explain < token.txt
 

@@ -1,7 +1,9 @@
 import type { Server } from 'node:http'
+import { systemClock } from '../clock.ts'
 import type { Settings } from '../config/table.ts'
 import type { Environment } from '../config.ts'
 import { readSettings } from '../config.ts'
+import type { GateStatus } from '../gate/status.ts'
 import type { Gate } from '../gate.ts'
 import { createGate } from '../gate.ts'
 import { createAdmin } from '../http/admin.ts'
@@ -12,6 +14,8 @@ import { createLog } from '../observe/log.ts'
 import { createMetrics } from '../observe/metrics.ts'
 import type { Observer } from '../observe/observer.ts'
 import { combineObservers } from '../observe/observer.ts'
+import type { PolicyFile } from '../policy/source.ts'
+import { followPolicyFile } from '../policy/source.ts'
 import { exitOnFault } from './fault.ts'
 import { listenFault } from './listen-fault.ts'
 import { closeGently, untilSignal } from './shutdown.ts'
@@ -23,6 +27,8 @@ export interface Sidecar {
   /** Where the door listens: `http://host:port` or `unix:/path`. */
   readonly url: string
   readonly adminUrl: string
+  /** Reads the policy file again. */
+  reload(): Promise<void>
   /** Writes a line to the log. */
   readonly note: NonNullable<Observer['note']>
   /** Stops accepting, finishes what is under way, closes. */
@@ -53,17 +59,22 @@ export async function startSidecar(
 ): Promise<Sidecar> {
   const log = createLog({ level: settings.logLevel, format: settings.logFormat })
   const metrics = createMetrics()
-  const gate = createGate({
-    ...settings,
-    observer: combineObservers(metrics.observer, log, extra),
-  })
-  metrics.follow(gate.status)
+  const observer = combineObservers(metrics.observer, log, extra)
+  const gate = createGate({ ...settings, observer })
+  const policy =
+    settings.policyFile === undefined
+      ? undefined
+      : await followPolicyFile(settings.policyFile, { clock: systemClock, observer })
+  const status = (): GateStatus => withPolicy(gate.status(), policy)
+  metrics.follow(status)
   const door = createDoor(gate, {
     resourceMetadata: settings.resourceMetadata,
     emptyHeaders: settings.emptyHeaders,
     fallbackIssuer: settings.issuer ?? settings.url,
+    policy,
+    dialect: settings.dialect,
   })
-  const admin = createAdmin(gate, metrics)
+  const admin = createAdmin(status, metrics)
   try {
     const adminUrl = await open(admin, settings.adminListen, names.adminListen)
     const url = await open(door, settings.listen, names.listen)
@@ -73,9 +84,11 @@ export async function startSidecar(
       gate,
       url,
       adminUrl,
+      reload: async () => await policy?.reload(),
       note: (level, message, fields) => log.note?.(level, message, fields),
       async close() {
         await Promise.all([closeGently(door), closeGently(admin)])
+        policy?.close()
         await gate.close()
         log.note?.('info', 'stopped')
         log.flush()
@@ -84,9 +97,20 @@ export async function startSidecar(
   } catch (error) {
     door.close()
     admin.close()
+    policy?.close()
     await gate.close()
     throw error
   }
+}
+
+/** A policy that never could be loaded lets nobody in; a later fault leaves the old rules. */
+function withPolicy(status: GateStatus, policy: PolicyFile | undefined): GateStatus {
+  const problem = policy?.problem()
+  if (problem === undefined) return status
+  const said = `the policy file cannot be used: ${problem}`
+  return policy?.current() === undefined
+    ? { ...status, ready: false, problems: [...status.problems, said] }
+    : { ...status, warnings: [...status.warnings, said] }
 }
 
 async function open(server: Server, address: ListenAddress, setting: string): Promise<string> {
@@ -111,11 +135,17 @@ function startRemarks(settings: Settings): string[] {
   if (settings.onUnknown === 'allow') {
     remarks.push('GATE_ON_UNKNOWN=allow: while ZeroID is away, revoked agents may pass')
   }
+  if (!settings.dpop) {
+    remarks.push(
+      'GATE_DPOP=off: a token that is bound to a key passes without a proof, also stolen',
+    )
+  }
   return remarks
 }
 
 /**
- * `zeroid-gate serve`: runs until SIGTERM or SIGINT.
+ * `zeroid-gate serve`: runs until SIGTERM or SIGINT. SIGHUP reads the policy file again, where there
+ * is one.
  *
  * @param args the command line after `serve`
  * @param env the environment
@@ -126,11 +156,15 @@ export async function serve(args: readonly string[], env: Environment): Promise<
   readCommandLine('serve', args)
   const settings = readSettings(env)
   const ended = untilSignal()
+  let reload = (): void => {}
+  // From the first moment on: without a listener the signal ends the process.
+  if (settings.policyFile !== undefined) process.on('SIGHUP', () => reload())
   const sidecar = await startSidecar(settings)
   exitOnFault(({ name, stack }) => {
     const detail = settings.logLevel === 'debug' ? { stack } : undefined
     sidecar.note('error', 'internal error, stopped', { error: name, ...detail })
   })
+  reload = () => void sidecar.reload()
   await ended
   await sidecar.close()
   return exitCodes.ok

@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import type { Tenant } from '../gate/options.ts'
 import type { ListenAddress } from '../http/listen.ts'
+import type { Dialect } from '../request/dialect.ts'
+import { dialects } from '../request/dialect.ts'
 import { audiences, count, duration, flag, listenAddress, onOff, tenants, url } from './kinds.ts'
 
 /** The settings in force. Times are milliseconds. */
@@ -30,6 +32,13 @@ export interface Settings {
   readonly maxTenants: number
   readonly resourceMetadata?: string
   readonly emptyHeaders: boolean
+  readonly policyFile?: string
+  readonly dialect: Dialect
+  readonly dpop: boolean
+  readonly dpopProofs: number
+  readonly dpopNonce: boolean
+  readonly dpopNonceSecret?: string
+  readonly publicUrl?: string
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent'
   readonly logFormat: 'json' | 'pretty'
 }
@@ -83,6 +92,13 @@ export const settingsTable: readonly Setting[] = [
   { key: 'maxTenants', env: 'GATE_MAX_TENANTS', schema: count(1, 100_000), accepts: 'a number from 1 to 100000', fallback: '256', help: 'Feeds open at once; a tenant beyond is served by introspection alone.' },
   { key: 'resourceMetadata', env: 'GATE_RESOURCE_METADATA', schema: z.string().regex(/^https?:\/\/[\x21\x23-\x5b\x5d-\x7e]+$/), accepts: 'an http or https URL', help: "URL in the challenge; unset: the issuer's." },
   { key: 'emptyHeaders', env: 'GATE_EMPTY_HEADERS', schema: flag, accepts: 'true or false', fallback: 'false', help: 'Set absent identity headers to empty (Caddy before 2.9 needs it).' },
+  { key: 'policyFile', env: 'GATE_POLICY_FILE', schema: text, accepts: 'a path', help: 'Rules per route (YAML), read anew when it changes and on SIGHUP; unset: any good token may pass.' },
+  { key: 'dialect', env: 'GATE_DIALECT', schema: z.enum(dialects), accepts: 'forwarded, original or envoy', fallback: 'forwarded', help: 'In whose words the proxy tells what a request was: `X-Forwarded-…`, `X-Original-…`, or the auth request itself.' },
+  { key: 'dpop', env: 'GATE_DPOP', schema: onOff, accepts: 'on or off', fallback: 'on', help: "Check proofs of possession (RFC 9449) and refuse a bound token without one; `off`: ignore the binding, as the server's own endpoint does." },
+  { key: 'dpopProofs', env: 'GATE_DPOP_PROOFS', schema: count(1_000, 10_000_000), accepts: 'a number from 1000 to 10000000', fallback: '100000', help: 'Proofs remembered for a minute, so that none is used twice; past it requests with proofs are 503.' },
+  { key: 'dpopNonce', env: 'GATE_DPOP_NONCE', schema: onOff, accepts: 'on or off', fallback: 'off', help: 'Proofs must carry a nonce that the gate gave out (RFC 9449 section 9).' },
+  { key: 'dpopNonceSecret', env: 'GATE_DPOP_NONCE_SECRET', schema: z.string().regex(/^[\x20-\x7e]{16,}$/), accepts: 'printable ASCII, 16 characters or more', secret: true, help: 'Shared by replicas, so that each knows the nonces of the others; unset: random.' },
+  { key: 'publicUrl', env: 'GATE_PUBLIC_URL', schema: url, accepts: 'an http or https URL without query, such as https://api.example.com/v1', help: 'Base URL that proofs are compared with, where the proxy does not tell it (a stripped prefix, another host).' },
   { key: 'logLevel', env: 'GATE_LOG_LEVEL', schema: z.enum(['debug', 'info', 'warn', 'error', 'silent']), accepts: 'debug, info, warn, error or silent', fallback: 'info', help: 'Least level that is logged; denials are `info`.' },
   { key: 'logFormat', env: 'GATE_LOG_FORMAT', schema: z.enum(['json', 'pretty']), accepts: 'json or pretty', fallback: 'json', help: '`pretty` for people.' },
 ]

@@ -17,8 +17,8 @@ export interface Echo {
 const mark = 'zeroid-gate-echo'
 
 /**
- * A backend that answers with the request it got, as JSON. A WebSocket handshake it accepts, with
- * the request in `X-Echo`, and hangs up.
+ * A backend that answers with the request it got, as JSON; to HEAD in `X-Echo`. A WebSocket handshake
+ * it accepts, with the request in `X-Echo`, and hangs up.
  *
  * @returns a server that does not listen yet
  */
@@ -28,7 +28,12 @@ export function createEcho(): Server {
     request.on('data', (chunk: Buffer) => chunks.push(chunk))
     request.on('end', () => {
       const text = encode(request, Buffer.concat(chunks).toString('utf8'))
-      response.writeHead(200, { 'Content-Type': 'application/json', 'X-Echo-By': mark })
+      response.writeHead(200, {
+        'Content-Type': 'application/json',
+        'Content-Length': Buffer.byteLength(text),
+        'X-Echo-By': mark,
+        ...(request.method === 'HEAD' ? { 'X-Echo': inHeader(text) } : undefined),
+      })
       response.end(text)
     })
   })
@@ -44,7 +49,7 @@ export function createEcho(): Server {
         'Connection: Upgrade',
         `Sec-WebSocket-Accept: ${accept.digest('base64')}`,
         `X-Echo-By: ${mark}`,
-        `X-Echo: ${Buffer.from(encode(request, '')).toString('base64')}`,
+        `X-Echo: ${inHeader(encode(request, ''))}`,
         '\r\n',
       ].join('\r\n'),
     )
@@ -58,6 +63,10 @@ function encode(request: IncomingMessage, body: string): string {
   return JSON.stringify(echo)
 }
 
+function inHeader(text: string): string {
+  return Buffer.from(text).toString('base64')
+}
+
 /**
  * @param answer what came through the proxy
  * @returns what the echo got; undefined where something else answered
@@ -67,8 +76,7 @@ export function readEcho(answer: {
   header(name: string): string | undefined
 }): Echo | undefined {
   if (answer.header('X-Echo-By') !== mark) return undefined
-  const upgraded = answer.header('X-Echo')
-  const text =
-    upgraded === undefined ? answer.body : Buffer.from(upgraded, 'base64').toString('utf8')
+  const encoded = answer.header('X-Echo')
+  const text = encoded === undefined ? answer.body : Buffer.from(encoded, 'base64').toString('utf8')
   return JSON.parse(text) as Echo
 }

@@ -50,6 +50,8 @@ export const fixLines: Readonly<Partial<Record<ProxyKind, FixLines>>> = {
     claimed: ['trustForwardHeader: true', 'authRequestHeaders:'],
     cookies: ['authRequestHeaders:'],
     copy: ['authResponseHeadersRegex: "(?i)^x[^a-z0-9](zeroid[^a-z0-9]|forwarded[^a-z0-9]user$)"'],
+    preflight: ['- Origin', '- Access-Control-Request-Method'],
+    proof: ['- DPoP'],
     strip: ['authResponseHeadersRegex: "(?i)^x[^a-z0-9](zeroid[^a-z0-9]|forwarded[^a-z0-9]user$)"'],
     'strip-spellings': [
       'authResponseHeadersRegex: "(?i)^x[^a-z0-9](zeroid[^a-z0-9]|forwarded[^a-z0-9]user$)"',
@@ -61,6 +63,11 @@ export const fixLines: Readonly<Partial<Record<ProxyKind, FixLines>>> = {
     claimed: ['- remove: X-Original-URI', '- remove: Forwarded'],
     copy: ['allowed_upstream_headers:', '- { exact: X-Zeroid-Owner, ignore_case: true }'],
     'fail-closed': ['failure_mode_allow: false'],
+    preflight: [
+      '- { exact: Origin, ignore_case: true }',
+      '- { exact: Access-Control-Request-Method, ignore_case: true }',
+    ],
+    proof: ['- { exact: DPoP, ignore_case: true }'],
     query: ['path_override: /ext-authz'],
     strip: ['- remove_on_match:'],
     'strip-spellings': ['headers_with_underscores_action: DROP_HEADER', '- remove_on_match:'],
@@ -76,6 +83,8 @@ export const fixLines: Readonly<Partial<Record<ProxyKind, FixLines>>> = {
     check: ['http-request lua.zeroid_gate', 'unless { var(txn.zeroid_status) -m int 200 }'],
     claimed: ['http-request del-header X-Original-URI', 'http-request del-header Forwarded'],
     'fail-closed': ['unless { var(txn.zeroid_status) -m int 200 }'],
+    preflight: ['"origin",', '"access-control-request-method",'],
+    proof: ['"dpop",'],
     reuse: ['http-reuse always'],
     strip: [
       "http-request del-header '^x[^a-z0-9](zeroid[^a-z0-9]|forwarded[^a-z0-9]user$)' -m reg",

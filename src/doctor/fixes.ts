@@ -20,6 +20,9 @@ const advice = {
   'gate-address': 'check the address of the gate, and the token',
   method: 'check OPTIONS like any other method',
   path: 'exempt no path from the check',
+  preflight:
+    'send the gate Origin and Access-Control-Request-Method, and answer no OPTIONS yourself',
+  proof: 'send the DPoP header to the gate and to the backend',
   query: "ask the gate for a fixed path, without the client's query",
   'refusal-body': "hand the gate's body, or X-Zeroid-Problem, to the client",
   reuse: 'keep the connections to the gate',

@@ -48,7 +48,8 @@ export async function startStandIn(address: ListenAddress): Promise<StandIn> {
       } else {
         const code = judge(rawHeaders, token)
         if (code === undefined) response.writeHead(200, [...identity, ...empty]).end()
-        else refuse(response, 401, ['WWW-Authenticate', challenge(code, metadata)], code, relayed)
+        else
+          refuse(response, 401, ['WWW-Authenticate', challenge({ code }, metadata)], code, relayed)
       }
     },
   )

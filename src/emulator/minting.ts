@@ -21,6 +21,8 @@ export interface MintOptions {
   profile?: Profile
   /** Default: the issuer. */
   audience?: string | string[]
+  /** RFC 7638 thumbprint of the key that the token is bound to: `cnf.jkt`; default: bound to none. */
+  boundTo?: string
   /** Default `client_credentials`. */
   grant?: 'client_credentials' | 'api_key'
   /** On whose authority the agent acts: the token is then a delegation (rfc8693). */
@@ -81,6 +83,7 @@ export function createMinting(core: Core, agents: Agents): Minting {
       iat,
       extra: claims,
       audience: typeof audience === 'string' ? [audience] : audience,
+      jkt: options.boundTo,
     }
     if (principal !== undefined) {
       const named = typeof principal === 'string' ? { sub: principal } : principal

@@ -69,6 +69,7 @@ export function createAdmission(parts: AdmissionParts): Admission {
       feed,
       evidence,
       allow: undefined,
+      allowBySignals: undefined,
       renewing: false,
       generation,
     }

@@ -1,26 +1,30 @@
 import type { Clock } from '../clock.ts'
-import type { Bounds, Present } from '../revocation/decide.ts'
+import type { Present } from '../revocation/decide.ts'
 import { decide } from '../revocation/decide.ts'
 import type { Feeds } from '../revocation/feeds.ts'
 import type { Introspector } from '../revocation/introspect.ts'
 import type { Allow, Evidence, Unknown, Verdict } from '../verdict.ts'
 import { deny, unknown } from '../verdict.ts'
 import type { Remembered } from './memory.ts'
+import type { Terms } from './terms.ts'
 
 /** What judging a remembered token needs. */
 export interface JudgeParts {
   readonly introspector: Introspector
   readonly feeds: Feeds
-  readonly bounds: Bounds
   readonly clock: Clock
-  readonly onUnknown: 'deny' | 'allow'
   readonly present: (monotonic: number, justAsked: boolean) => Present
   /** Told when the server called a token inactive. */
   readonly onInactive: (known: Remembered) => void
 }
 
 /** Judges a remembered token: a verdict at once where the evidence suffices. */
-export type Judge = (known: Remembered, token: string, now: number) => Verdict | Promise<Verdict>
+export type Judge = (
+  known: Remembered,
+  token: string,
+  now: number,
+  terms: Terms,
+) => Verdict | Promise<Verdict>
 
 /** Asked anew this often where signals keep arriving during the answers. */
 const maxQuestions = 3
@@ -29,28 +33,30 @@ const noEvidence: Evidence = { kind: 'none', at: 0 }
 /**
  * Joins the pure decision with the questions to the server that it may call for.
  *
- * @param parts introspection, feeds, bounds
+ * @param parts introspection, feeds, clocks
  */
 export function createJudge(parts: JudgeParts): Judge {
-  const { introspector, feeds, bounds, clock, present } = parts
+  const { introspector, feeds, clock, present } = parts
 
   const decideOn = (
     known: Remembered,
     now: number,
     justAsked: boolean,
+    { bounds }: Terms,
   ): ReturnType<typeof decide> =>
     decide(known.judged, known.evidence, known.feed?.knowledge, present(now, justAsked), bounds)
 
-  async function ask(known: Remembered, token: string): Promise<Verdict> {
+  async function ask(known: Remembered, token: string, terms: Terms): Promise<Verdict> {
     for (let question = 0; question < maxQuestions; question++) {
       const fault = await introspect(known, token)
-      const decision = decideOn(known, clock.monotonic(), fault === undefined)
+      const decision = decideOn(known, clock.monotonic(), fault === undefined, terms)
       // Time went by, and signals may have come: a denial needs no answer of the server.
       if (decision.say === 'deny') return deny(decision.reason, undefined, known.identity)
-      if (fault !== undefined) return undecided(known, { ...fault, identity: known.identity })
-      if (decision.say === 'allow') return allowed(known)
+      if (fault !== undefined)
+        return undecided(known, { ...fault, identity: known.identity }, terms)
+      if (decision.say === 'allow') return allowed(known, terms)
     }
-    return undecided(known, unknown('signal_pending', 1, known.identity))
+    return undecided(known, unknown('signal_pending', 1, known.identity), terms)
   }
 
   /** @returns nothing where the answer is now part of what is known */
@@ -80,11 +86,8 @@ export function createJudge(parts: JudgeParts): Judge {
     known.allow = undefined
   }
 
-  function allowed(known: Remembered): Allow {
-    if (bounds.mode === 'local') {
-      const at = known.feed?.knowledge.provedAt ?? 0
-      if (known.evidence?.at !== at) setEvidence(known, { kind: 'signals', at })
-    }
+  function allowed(known: Remembered, { bounds }: Terms): Allow {
+    if (bounds.mode === 'local') return allowedBySignals(known)
     known.allow ??= {
       outcome: 'allow',
       identity: known.identity,
@@ -93,27 +96,36 @@ export function createJudge(parts: JudgeParts): Judge {
     return known.allow
   }
 
+  function allowedBySignals(known: Remembered): Allow {
+    const at = known.feed?.knowledge.provedAt ?? 0
+    if (known.allowBySignals?.evidence.at !== at) {
+      const evidence: Evidence = { kind: 'signals', at }
+      known.allowBySignals = { outcome: 'allow', identity: known.identity, evidence }
+    }
+    return known.allowBySignals
+  }
+
   /** Only for a token that verified and that nobody called inactive or revoked. */
-  function undecided(known: Remembered, verdict: Unknown): Verdict {
-    if (parts.onUnknown !== 'allow') return verdict
+  function undecided(known: Remembered, verdict: Unknown, { onUnknown }: Terms): Verdict {
+    if (onUnknown !== 'allow') return verdict
     const evidence: Evidence = { kind: 'none', at: clock.monotonic() }
     return { outcome: 'allow', identity: known.identity, evidence }
   }
 
-  return function judgeKnown(known, token, now) {
+  return function judgeKnown(known, token, now, terms) {
     if (known.feed === undefined || known.feed.closed) known.feed = feeds.follow(known.identity)
     else known.feed.used = true
-    const decision = decideOn(known, now, false)
+    const decision = decideOn(known, now, false, terms)
     switch (decision.say) {
       case 'allow':
         if (decision.renew) renew(known, token)
-        return allowed(known)
+        return allowed(known, terms)
       case 'deny':
         return deny(decision.reason, undefined, known.identity)
       case 'unknown':
-        return undecided(known, unknown(decision.reason, 1, known.identity))
+        return undecided(known, unknown(decision.reason, 1, known.identity), terms)
       case 'ask':
-        return ask(known, token)
+        return ask(known, token, terms)
     }
   }
 }

@@ -11,6 +11,8 @@ export interface Remembered {
   evidence: Evidence | undefined
   /** The verdict of the present evidence, made once. */
   allow: Allow | undefined
+  /** The verdict by signals alone, made once for each proof of the feed: it is nobody's evidence. */
+  allowBySignals: Allow | undefined
   renewing: boolean
   /** `Keys.generation` when its signature was last verified. */
   generation: number

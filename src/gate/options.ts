@@ -51,6 +51,19 @@ export interface GateOptions {
   readonly cacheTokens?: number | undefined
   /** Feeds open at once, default 256. */
   readonly maxTenants?: number | undefined
+  /**
+   * Check proofs of possession and refuse a bound token without one (RFC 9449); default true. False:
+   * as the server's own endpoint does, which ignores the binding.
+   */
+  readonly dpop?: boolean | undefined
+  /** Proofs remembered at most, so that none is used twice; default 100 000. */
+  readonly dpopProofs?: number | undefined
+  /** Proofs must carry a nonce of ours (RFC 9449 §9), default false. */
+  readonly dpopNonce?: boolean | undefined
+  /** Shared by all replicas, so that each knows the nonces of the others; default: random. */
+  readonly dpopNonceSecret?: string | undefined
+  /** Base URL under which clients reach what the gate protects, where the proxy does not tell it. */
+  readonly publicUrl?: string | undefined
   /** Told what happens; default: nobody. */
   readonly observer?: Observer | undefined
   /** Time; default: the system's. */
@@ -63,6 +76,7 @@ type Rule = readonly [accepts: string, fits: (value: unknown) => boolean]
 const url: Rule = ['an http or https URL without credentials or query', isBaseUrl]
 const text: Rule = ['a text that is not empty', isText]
 const secret: Rule = ['printable ASCII', (value) => isText(value) && /^[\x20-\x7e]+$/.test(value)]
+const flag: Rule = ['true or false', (value) => typeof value === 'boolean']
 const milliseconds: Rule = [
   'a positive number of milliseconds',
   (value) => Number.isFinite(value) && Number(value) > 0,
@@ -86,7 +100,7 @@ const rules: Readonly<Record<keyof GateOptions, Rule>> = {
   clientSecret: secret,
   caFile: text,
   mode: oneOf('hybrid', 'local', 'live'),
-  signals: ['true or false', (value) => typeof value === 'boolean'],
+  signals: flag,
   maxStaleness: milliseconds,
   signalPoll: milliseconds,
   streamRenew: milliseconds,
@@ -101,12 +115,19 @@ const rules: Readonly<Record<keyof GateOptions, Rule>> = {
   maxTokenLifetime: milliseconds,
   cacheTokens: count,
   maxTenants: count,
+  dpop: flag,
+  dpopProofs: count,
+  dpopNonce: flag,
+  dpopNonceSecret: ['printable ASCII, 16 characters or more', isLongSecret],
+  publicUrl: url,
   observer: ['an object', (value) => typeof value === 'object' && value !== null],
   clock: ['a clock', isClock],
 }
 
 /** Settings of the door and the log, which one object may hold beside the options. */
 const neighbours = new Set([
+  'policyFile',
+  'dialect',
   'listen',
   'adminListen',
   'resourceMetadata',
@@ -154,6 +175,10 @@ function isBaseUrl(value: unknown): boolean {
 
 function isText(value: unknown): value is string {
   return typeof value === 'string' && value !== ''
+}
+
+function isLongSecret(value: unknown): boolean {
+  return isText(value) && /^[\x20-\x7e]{16,}$/.test(value)
 }
 
 function isList(value: unknown): value is readonly unknown[] {

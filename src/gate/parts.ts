@@ -1,5 +1,7 @@
 import type { Clock, ServerClock } from '../clock.ts'
 import { createServerClock, systemClock } from '../clock.ts'
+import type { Proofs, ProofsOptions } from '../dpop/proofs.ts'
+import { createProofs } from '../dpop/proofs.ts'
 import type { Observer } from '../observe/observer.ts'
 import type { Bounds } from '../revocation/decide.ts'
 import type { Feeds } from '../revocation/feeds.ts'
@@ -28,6 +30,8 @@ export interface Parts {
   readonly introspector: Introspector
   readonly feeds: Feeds
   readonly memory: Memory
+  /** Undefined: `GATE_DPOP=off`. */
+  readonly proofs: Proofs | undefined
 }
 
 /** Connections beyond those of introspection, so that keys and signal lists never wait for it. */
@@ -65,5 +69,18 @@ export function createParts(options: GateOptions): Parts {
     introspector: createIntrospector({ ...basis, client, concurrency }),
     feeds: createFeeds({ ...basis, options }),
     memory: createMemory(options.cacheTokens ?? 100_000),
+    proofs:
+      options.dpop === false
+        ? undefined
+        : createProofs({ clock, now: serverClock.now, ...proofOptions(options) }),
+  }
+}
+
+function proofOptions(options: GateOptions): Omit<ProofsOptions, 'clock' | 'now'> {
+  const { dpopNonce = false, dpopNonceSecret: secret } = options
+  return {
+    memory: options.dpopProofs ?? 100_000,
+    nonce: dpopNonce ? { secret } : undefined,
+    publicUrl: options.publicUrl,
   }
 }

@@ -1,8 +1,10 @@
 import { removeHeaders } from '../raw-headers.ts'
-import { parseBearer, readAuthorization } from '../token/bearer.ts'
+import type { Target } from '../request/target.ts'
+import { parseBearer, parseDpop, readAuthorization } from '../token/bearer.ts'
 import type { Offer } from '../token/subprotocol.ts'
 import { isProtocolHeader, readOffer } from '../token/subprotocol.ts'
 import type { Deny, Verdict } from '../verdict.ts'
+import type { CheckRequest, Terms } from './terms.ts'
 
 /** A WebSocket handshake; Node's `IncomingMessage` is one. */
 export interface UpgradeRequest {
@@ -22,7 +24,11 @@ export interface UpgradeCheck {
 
 /** Handshakes, and the tokens that they carried. */
 export interface Upgrades {
-  check(request: UpgradeRequest): Promise<UpgradeCheck>
+  check(
+    request: UpgradeRequest,
+    terms: Terms | undefined,
+    target: Target | undefined,
+  ): Promise<UpgradeCheck>
   /**
    * The token of a request, or of a handshake that was checked.
    *
@@ -36,26 +42,30 @@ export interface Upgrades {
  * @param refused told of a handshake whose token cannot be read
  */
 export function createUpgrades(
-  check: (request: { readonly rawHeaders: readonly string[] }) => Verdict | Promise<Verdict>,
+  check: (
+    request: CheckRequest,
+    terms: Terms | undefined,
+    target: Target | undefined,
+  ) => Verdict | Promise<Verdict>,
   refused: (verdict: Deny) => Verdict,
 ): Upgrades {
   const tokens = new WeakMap<object, string>()
   return {
-    async check(request) {
+    async check(request, terms, target) {
       const offer = readOffer(request.rawHeaders)
       keepProtocols(request, offer)
       const protocol = offer.protocols[0]
       const { token } = offer
+      if (token === undefined) return { verdict: await check(request, terms, target), protocol }
       if (typeof token !== 'string') return { verdict: refused(token), protocol }
       tokens.set(request, token)
-      return {
-        verdict: await check({ rawHeaders: ['Authorization', `Bearer ${token}`] }),
-        protocol,
-      }
+      const asHeader = { rawHeaders: ['Authorization', `Bearer ${token}`] }
+      return { verdict: await check(asHeader, terms, target), protocol }
     },
     tokenOf(request) {
       const value = readAuthorization(request.rawHeaders)
-      const token = typeof value === 'string' ? parseBearer(value) : tokens.get(request)
+      const token =
+        typeof value === 'string' ? (parseDpop(value) ?? parseBearer(value)) : tokens.get(request)
       if (typeof token === 'string') return token
       throw new TypeError('the request to be watched carries no token')
     },

@@ -7,6 +7,7 @@ import { deny, unknown } from '../verdict.ts'
 import type { FeedNews } from './feed-news.ts'
 import type { Judge } from './judge.ts'
 import type { Remembered } from './memory.ts'
+import type { Terms } from './terms.ts'
 
 /** What looking after a token needs. */
 export interface WatchParts {
@@ -15,6 +16,8 @@ export interface WatchParts {
   readonly bounds: Bounds
   readonly present: (monotonic: number, justAsked: boolean) => Present
   readonly judge: Judge
+  /** The gate's own: a place may ask for more, but what is open is looked after alike. */
+  readonly terms: Terms
   /** Verifies the signature again where the keys changed; nothing where it holds. */
   readonly confirm: (known: Remembered, token: string) => Promise<Deny | Unknown | undefined>
 }
@@ -64,7 +67,7 @@ export function createWatchedToken(
     if (decision?.say === 'deny') end(deny(decision.reason))
     else if (decision?.say === 'allow' && !decision.renew) rest(now)
     else {
-      const verdict = judge(known, token, now)
+      const verdict = judge(known, token, now, parts.terms)
       if (verdict instanceof Promise) wait(verdict, conclude)
       else conclude(verdict)
     }

@@ -1,7 +1,7 @@
 import type { Server } from 'node:http'
 import { createAdaptorServer } from '@hono/node-server'
 import { Hono } from 'hono'
-import type { Gate } from '../gate.ts'
+import type { GateStatus } from '../gate/status.ts'
 
 /** Renders the metrics: the media type and the text. */
 export interface MetricsSource {
@@ -13,11 +13,11 @@ export interface MetricsSource {
  * `GET /health` (the process lives), `GET /ready` (verdicts can be given; else why not) and
  * `GET /metrics`. For operators and probes; never on the door.
  *
- * @param gate whose status is told
+ * @param status what the gate knows, read at each request
  * @param metrics what `/metrics` shows
  * @returns a server that does not listen yet
  */
-export function createAdmin(gate: Gate, metrics: MetricsSource): Server {
+export function createAdmin(status: () => GateStatus, metrics: MetricsSource): Server {
   const app = new Hono()
   app.use(async (c, next) => {
     await next()
@@ -25,8 +25,8 @@ export function createAdmin(gate: Gate, metrics: MetricsSource): Server {
   })
   app.get('/health', (c) => c.json({ status: 'ok' }))
   app.get('/ready', (c) => {
-    const status = gate.status()
-    return c.json(status, status.ready ? 200 : 503)
+    const now = status()
+    return c.json(now, now.ready ? 200 : 503)
   })
   app.get('/metrics', async (c) =>
     c.body(await metrics.render(), 200, { 'Content-Type': metrics.contentType }),

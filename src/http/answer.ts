@@ -1,6 +1,8 @@
-import type { Allow, Deny, DenyCode, Identity, Unknown, Verdict } from '../verdict.ts'
+import type { Decision } from '../access/access.ts'
+import type { Allow, Deny, DenyCode, Identity, Unknown } from '../verdict.ts'
 import { challenge } from './challenge.ts'
-import { identityHeaders } from './identity-headers.ts'
+import type { Possession } from './identity-headers.ts'
+import { identityHeaders, noIdentityHeaders, possessionOf } from './identity-headers.ts'
 
 /** An HTTP answer, ready to be written. */
 export interface Answer {
@@ -20,11 +22,9 @@ export interface Answer {
  */
 export type Form = 'direct' | 'proxied' | 'relayed'
 
-/** Turns verdicts into answers. */
+/** Turns decisions into answers. */
 export interface Answers {
-  of(verdict: Verdict, form: Form): Answer
-  /** 403 for a caller that may pass, but not here. `scopes`: what this place asks for. */
-  insufficient(scopes: readonly string[]): Answer
+  of(decision: Decision, form: Form): Answer
 }
 
 export interface AnswersOptions {
@@ -38,11 +38,8 @@ const noStore = ['Cache-Control', 'no-store'] as const
 const active = '{"active":true}'
 
 /** The server's own bodies, with the line feed that it ends them with. */
-const bodies: Record<DenyCode, string> = {
-  missing_token: '{"error":"missing_token"}\n',
-  invalid_request: '{"error":"invalid_authorization_header"}\n',
-  invalid_token: '{"error":"invalid_token"}\n',
-  insufficient_scope: '{"error":"insufficient_scope"}\n',
+function bodyOf(code: DenyCode): string {
+  return `{"error":"${code === 'invalid_request' ? 'invalid_authorization_header' : code}"}\n`
 }
 const unavailable = '{"error":"temporarily_unavailable"}\n'
 
@@ -52,37 +49,39 @@ const unavailable = '{"error":"temporarily_unavailable"}\n'
  * @param options URL for the challenge, empty headers
  */
 export function createAnswers(options: AnswersOptions): Answers {
-  const allows: Record<Form, WeakMap<Identity, Answer>> = {
-    direct: new WeakMap(),
-    proxied: new WeakMap(),
-    relayed: new WeakMap(),
+  const allows: Record<Form, Record<Possession, WeakMap<Identity, Answer>>> = {
+    direct: caches(),
+    proxied: caches(),
+    relayed: caches(),
   }
+  const nobody = withoutBody(200, [...noIdentityHeaders(options.emptyHeaders), ...noStore])
 
-  function allowed({ identity }: Allow, form: Form): Answer {
-    const made = allows[form].get(identity)
+  function allowed(allow: Allow, form: Form): Answer {
+    const { identity } = allow
+    const possession = possessionOf(allow)
+    const cache = allows[form][possession]
+    const made = cache.get(identity)
     if (made !== undefined) return made
-    const headers = [...identityHeaders(identity, options.emptyHeaders), ...noStore]
+    const headers = [...identityHeaders(identity, options.emptyHeaders, possession), ...noStore]
     const answer =
       form === 'direct'
         ? withBody(200, headers, 'application/json', active)
         : withoutBody(200, headers)
-    allows[form].set(identity, answer)
+    cache.set(identity, answer)
     return answer
   }
 
-  function denied(
-    { status, code }: Pick<Deny, 'status' | 'code'>,
-    form: Form,
-    scopes: readonly string[] = [],
-  ): Answer {
+  function denied(refused: Deny, form: Form): Answer {
     const headers = [
       'WWW-Authenticate',
-      challenge(code, options.resourceMetadata(), scopes),
+      challenge(refused, options.resourceMetadata()),
+      // RFC 9449 §8.2: the next proof is to carry it.
+      ...(refused.nonce === undefined ? [] : ['DPoP-Nonce', refused.nonce]),
       'X-Content-Type-Options',
       'nosniff',
       ...noStore,
     ]
-    return refusal(status, headers, 'text/plain; charset=utf-8', bodies[code], form)
+    return refusal(refused.status, headers, 'text/plain; charset=utf-8', bodyOf(refused.code), form)
   }
 
   function undecided(verdict: Unknown, form: Form): Answer {
@@ -91,11 +90,26 @@ export function createAnswers(options: AnswersOptions): Answers {
   }
 
   return {
-    of(verdict, form) {
-      if (verdict.outcome === 'allow') return allowed(verdict, form)
-      return verdict.outcome === 'deny' ? denied(verdict, form) : undecided(verdict, form)
+    of(decision, form) {
+      switch (decision.outcome) {
+        case 'allow':
+          return allowed(decision, form)
+        case 'deny':
+          return denied(decision, form)
+        case 'unknown':
+          return undecided(decision, form)
+        case 'passed':
+          return nobody
+      }
     },
-    insufficient: (scopes) => denied({ status: 403, code: 'insufficient_scope' }, 'direct', scopes),
+  }
+}
+
+function caches(): Record<Possession, WeakMap<Identity, Answer>> {
+  return {
+    none: new WeakMap(),
+    verified: new WeakMap(),
+    'verified; body=unchecked': new WeakMap(),
   }
 }
 

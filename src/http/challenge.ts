@@ -1,22 +1,35 @@
-import type { DenyCode } from '../verdict.ts'
+import { proofAlgorithms } from '../dpop/algorithms.ts'
+import type { Deny } from '../verdict.ts'
+
+/** What a challenge is made of. */
+export type ChallengeFacts = Pick<Deny, 'code' | 'scopes' | 'trustLevel' | 'dpop'>
+
+/** RFC 6750 §3.1 has these; in a Bearer challenge every other code of DPoP is this one. */
+const dpopOnly: readonly Deny['code'][] = ['invalid_dpop_proof', 'use_dpop_nonce']
 
 /**
- * The value of `WWW-Authenticate` (RFC 6750 §3, RFC 9728 §5.1): its only author.
+ * The value of `WWW-Authenticate` (RFC 6750 §3, RFC 9449 §7.1, RFC 9728 §5.1): its only author.
+ * Several challenges stand in one value (RFC 9110 §11.6.1), since some proxies keep only the first
+ * header of a name.
  *
  * RFC 6750 §3.1 would have no error code where no credentials came; ZeroID sends `missing_token`,
  * and the gate is a drop-in replacement.
  *
- * @param code the error code
+ * @param facts the error code, what is missing, whether DPoP is meant
  * @param resourceMetadata URL of the protected resource's metadata
- * @param scopes what is missing (RFC 6750 §3); default: nothing is said of scopes
  */
-export function challenge(
-  code: DenyCode,
-  resourceMetadata: string,
-  scopes: readonly string[] = [],
-): string {
-  const scope = scopes.length === 0 ? '' : `scope="${scopes.join(' ')}", `
-  return `Bearer error="${code}", ${scope}resource_metadata="${resourceMetadata}"`
+export function challenge(facts: ChallengeFacts, resourceMetadata: string): string {
+  const { code, scopes = [], trustLevel, dpop } = facts
+  const parameters = [
+    ...(scopes.length === 0 ? [] : [`scope="${scopes.join(' ')}"`]),
+    ...(trustLevel === undefined ? [] : [`trust_level="${trustLevel}"`]),
+    `resource_metadata="${resourceMetadata}"`,
+  ].join(', ')
+  const bearer = dpopOnly.includes(code) ? 'invalid_token' : code
+  const plain = `Bearer error="${bearer}", ${parameters}`
+  return dpop === true
+    ? `${plain}, DPoP error="${code}", algs="${proofAlgorithms.join(' ')}"`
+    : plain
 }
 
 /**

@@ -1,7 +1,12 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import type { Duplex } from 'node:stream'
+import type { Access, PolicySource } from '../access/access.ts'
+import { createAccess } from '../access/access.ts'
+import { createUndescribedNotes } from '../access/undescribed.ts'
 import type { Gate } from '../gate.ts'
+import type { Dialect } from '../request/dialect.ts'
+import { createDialect } from '../request/dialect.ts'
 import type { Answer, Form } from './answer.ts'
 import { createAnswers } from './answer.ts'
 import { defaultResourceMetadata } from './challenge.ts'
@@ -14,6 +19,10 @@ export interface DoorOptions {
   readonly fallbackIssuer: string
   /** `GATE_EMPTY_HEADERS`: set absent identity headers to empty, default false. */
   readonly emptyHeaders?: boolean | undefined
+  /** The rules of `GATE_POLICY_FILE`; default: any good token may pass. */
+  readonly policy?: PolicySource | undefined
+  /** `GATE_DIALECT`: in whose words the proxy tells what a request was, default `forwarded`. */
+  readonly dialect?: Dialect | undefined
 }
 
 const verifyPath = '/oauth2/token/verify'
@@ -44,6 +53,14 @@ export function createDoor(gate: Gate, options: DoorOptions): Server {
     emptyHeaders: options.emptyHeaders ?? false,
   })
 
+  const dialect = options.dialect ?? 'forwarded'
+  const access: Access<IncomingMessage> = createAccess({
+    gate,
+    policy: options.policy,
+    describe: createDialect(dialect, relayPath),
+    onUndescribed: createUndescribedNotes(gate.observer, dialect),
+  })
+
   function answerTo(request: IncomingMessage, form: Form): Answer | Promise<Answer> {
     const url = request.url ?? ''
     // Nothing is ever read from the query; it may be there.
@@ -53,9 +70,9 @@ export function createDoor(gate: Gate, options: DoorOptions): Server {
   }
 
   function check(request: IncomingMessage, form: Form): Answer | Promise<Answer> {
-    const verdict = gate.check(request)
-    if (!(verdict instanceof Promise)) return answers.of(verdict, form)
-    return verdict.then((settled) => answers.of(settled, form))
+    const decision = access.check(request)
+    if (!(decision instanceof Promise)) return answers.of(decision, form)
+    return decision.then((settled) => answers.of(settled, form))
   }
 
   function listen(request: IncomingMessage, response: ServerResponse): void {
@@ -93,6 +110,8 @@ interface Shape {
   hasBody: boolean
 }
 
+const describing = new Set(['x-forwarded-uri', 'x-original-uri', 'x-original-url'])
+
 /** One pass without Node's header object, which would cost more than the verdict. */
 function shapeOf(rawHeaders: readonly string[]): Shape {
   const shape: Shape = { form: 'direct', hasBody: false }
@@ -100,7 +119,7 @@ function shapeOf(rawHeaders: readonly string[]): Shape {
     const raw = rawHeaders[i] as string
     if (raw.length < 14 || raw.length > 17) continue
     const name = raw.toLowerCase()
-    if (name === 'x-forwarded-uri' || name === 'x-original-uri') shape.form = 'proxied'
+    if (describing.has(name)) shape.form = 'proxied'
     else if (name === 'transfer-encoding') shape.hasBody = true
     else if (name === 'content-length') shape.hasBody = rawHeaders[i + 1] !== '0'
   }

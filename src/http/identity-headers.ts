@@ -1,9 +1,24 @@
-import type { Identity } from '../verdict.ts'
+import type { Allow, Identity } from '../verdict.ts'
 
 /** One identity header: its name, and what it says of a caller. */
 interface IdentityHeader {
   readonly name: string
-  readonly value: (identity: Identity) => string | undefined
+  readonly value: (identity: Identity, possession: Possession) => string | undefined
+}
+
+/**
+ * What was proved of the caller's key (RFC 9449): nothing, that he holds it, or that he holds it and
+ * that his proof names a body which nobody has compared yet. A backend that asks for `verified`
+ * alone thus refuses the last.
+ */
+export type Possession = 'none' | 'verified' | 'verified; body=unchecked'
+
+/**
+ * @param allow a verdict, given where nobody read the body
+ */
+export function possessionOf({ proof }: Pick<Allow, 'proof'>): Possession {
+  if (proof === undefined) return 'none'
+  return proof.bodyHash === undefined ? 'verified' : 'verified; body=unchecked'
 }
 
 /**
@@ -24,6 +39,10 @@ const list: readonly IdentityHeader[] = [
   { name: 'X-Zeroid-Mission-ID', value: (identity) => identity.missionId },
   { name: 'X-Zeroid-Token-ID', value: (identity) => identity.tokenId },
   { name: 'X-Zeroid-Owner', value: (identity) => identity.owner },
+  {
+    name: 'X-Zeroid-Proof',
+    value: (_, possession) => (possession === 'none' ? undefined : possession),
+  },
 ]
 
 /** Every header name that the gate may set on a request to the backend. */
@@ -36,17 +55,31 @@ const byLowerCase = new Map(identityHeaderNames.map((name) => [name.toLowerCase(
  *
  * @param identity who was allowed
  * @param empty also name what is not known, with an empty value, `GATE_EMPTY_HEADERS`
+ * @param possession what was proved of his key, default nothing
  * @returns names and values in turn; values are UTF-8 bytes, one for each character, which is how
  *   Node writes header values and what the real server sends
  */
-export function identityHeaders(identity: Identity, empty: boolean): readonly string[] {
+export function identityHeaders(
+  identity: Identity,
+  empty: boolean,
+  possession: Possession = 'none',
+): readonly string[] {
   const headers: string[] = []
   for (const { name, value } of list) {
-    const text = value(identity)
+    const text = value(identity, possession)
     if (text !== undefined) headers.push(name, toHeaderBytes(text))
     else if (empty) headers.push(name, '')
   }
   return headers
+}
+
+/**
+ * The identity headers of nobody, for a request that needed no token.
+ *
+ * @param empty name them all, with an empty value, `GATE_EMPTY_HEADERS`
+ */
+export function noIdentityHeaders(empty: boolean): readonly string[] {
+  return empty ? identityHeaderNames.flatMap((name) => [name, '']) : []
 }
 
 function toHeaderBytes(text: string): string {
@@ -54,7 +87,10 @@ function toHeaderBytes(text: string): string {
 }
 
 /** What the headers tell: all but what only the token itself says. */
-export type ForwardedIdentity = Omit<Identity, 'grantType' | 'issuedAt' | 'expiresAt'>
+export type ForwardedIdentity = Omit<
+  Identity,
+  'grantType' | 'issuedAt' | 'expiresAt' | 'subType' | 'audiences' | 'keyThumbprint'
+>
 
 const nobody: readonly never[] = Object.freeze([])
 

@@ -4,7 +4,10 @@ import type { TrustLevel } from './trust.ts'
 import { isTrusted } from './trust.ts'
 
 /** What a proxy's headers tell of an identity: all but what only the token itself says. */
-export type ForwardedClaims = Omit<Identity, 'grantType' | 'issuedAt' | 'expiresAt'>
+export type ForwardedClaims = Omit<
+  Identity,
+  'grantType' | 'issuedAt' | 'expiresAt' | 'subType' | 'audiences' | 'keyThumbprint'
+>
 
 /**
  * Who sends a request, in the words of ZeroID's SDK. Call its methods on it: taken off it they do
@@ -50,7 +53,8 @@ export interface AgentIdentity extends Agent {
   readonly signal: AbortSignal
 }
 
-const watch = Symbol('watch')
+const stay = Symbol('stay')
+const open = Symbol('open')
 
 /** Shared by all, so that a request costs one small object. */
 const shape = {
@@ -118,8 +122,8 @@ const shape = {
 }
 
 const watchedShape = Object.defineProperty(Object.create(shape), 'signal', {
-  get(this: { readonly [watch]: () => AbortSignal }): AbortSignal {
-    return this[watch]()
+  get<T>(this: { readonly [stay]: T; readonly [open]: (of: T) => AbortSignal }): AbortSignal {
+    return this[open](this[stay])
   },
 })
 
@@ -131,12 +135,18 @@ function isWorkload(subject: string): boolean {
  * The sender of a request that was let in.
  *
  * @param claims of its token
- * @param open starts to watch the token; called when the signal is first read
+ * @param of what the signal is about
+ * @param signalOf gives the signal; called whenever it is read
  */
-export function createAgent(claims: Identity, open: () => AbortSignal): AgentIdentity {
+export function createAgent<T>(
+  claims: Identity,
+  of: T,
+  signalOf: (of: T) => AbortSignal,
+): AgentIdentity {
   const agent = Object.create(watchedShape)
   agent.claims = claims
-  agent[watch] = open
+  agent[stay] = of
+  agent[open] = signalOf
   return agent
 }
 

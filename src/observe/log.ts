@@ -27,12 +27,19 @@ export function createLog(options: LogOptions): Observer & { readonly flush: () 
     if ('flushSync' in output) output.flushSync()
   }
   return {
-    verdict(verdict) {
-      if (verdict.outcome === 'deny') logger.info(denialFields(verdict), 'denied')
-      else if (verdict.outcome === 'unknown') logger.warn(unknownFields(verdict), 'cannot tell')
-      else if (verdict.evidence.kind === 'none') {
-        logger.warn(callerFields(verdict), 'allowed without evidence (GATE_ON_UNKNOWN=allow)')
+    verdict(verdict, _seconds, route) {
+      if (verdict.outcome === 'deny') logger.info({ ...denialFields(verdict), route }, 'denied')
+      else if (verdict.outcome === 'unknown') {
+        logger.warn({ ...unknownFields(verdict), route }, 'cannot tell')
+      } else if (verdict.evidence.kind === 'none') {
+        logger.warn(
+          { ...callerFields(verdict), route },
+          'allowed without evidence (GATE_ON_UNKNOWN=allow)',
+        )
       }
+    },
+    shadow(route, refusal) {
+      logger.info({ ...denialFields(refusal), outcome: 'shadow', route }, 'would be denied')
     },
     note(level, message, fields: NoteFields = {}) {
       logger[level](fields, message)

@@ -4,6 +4,7 @@ import type { FeedReading } from './feed-metrics.ts'
 import { createFeedMetrics } from './feed-metrics.ts'
 import type { Observer } from './observer.ts'
 import { combineObservers } from './observer.ts'
+import { createPolicyMetrics } from './policy-metrics.ts'
 
 /** What the gauges read at each scrape. */
 export interface MetricsStatus {
@@ -120,7 +121,7 @@ export function createMetrics(): Metrics {
   }
 
   return {
-    observer: combineObservers(own, feeds),
+    observer: combineObservers(own, feeds, createPolicyMetrics(registry)),
     contentType: registry.contentType,
     render: () => registry.metrics(),
     follow(read) {

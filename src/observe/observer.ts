@@ -1,5 +1,5 @@
 import type { UpstreamErrorCode } from '../errors.ts'
-import type { Verdict } from '../verdict.ts'
+import type { Deny, Verdict } from '../verdict.ts'
 
 /** How an introspection ended. */
 export type IntrospectionResult = 'active' | 'inactive' | 'client_refused' | UpstreamErrorCode
@@ -12,8 +12,17 @@ export type SignalKind = 'revoking' | 'informing' | 'other_tenant' | 'other_iden
 
 /** What the gate tells about itself. Every method is optional, must not throw and must not block. */
 export interface Observer {
-  /** A verdict was given; `seconds` from the call to the verdict. */
-  verdict?(verdict: Verdict, seconds: number): void
+  /**
+   * A verdict was given; `seconds` from the call to the verdict, `route` by the policy, where one
+   * is in force.
+   */
+  verdict?(verdict: Verdict, seconds: number, route?: string): void
+  /** A route let a request pass without a token. */
+  passed?(route: string, why: 'anonymous' | 'preflight'): void
+  /** A route in shadow let a request pass that it would have refused. */
+  shadow?(route: string, refusal: Deny): void
+  /** The policy was read; false: it cannot be used, and the rules are those of before, if any. */
+  policyLoaded?(ok: boolean): void
   /** A token was found in memory (`true`) or had to be verified (`false`). */
   lookup?(hit: boolean): void
   /** An introspection ended after `seconds`. */
@@ -41,8 +50,17 @@ export type NoteFields = Readonly<Record<string, string | number | boolean | und
  */
 export function combineObservers(...observers: readonly Observer[]): Observer {
   return {
-    verdict: (verdict, seconds) => {
-      for (const observer of observers) observer.verdict?.(verdict, seconds)
+    verdict: (verdict, seconds, route) => {
+      for (const observer of observers) observer.verdict?.(verdict, seconds, route)
+    },
+    passed: (route, why) => {
+      for (const observer of observers) observer.passed?.(route, why)
+    },
+    shadow: (route, refusal) => {
+      for (const observer of observers) observer.shadow?.(route, refusal)
+    },
+    policyLoaded: (ok) => {
+      for (const observer of observers) observer.policyLoaded?.(ok)
     },
     lookup: (hit) => {
       for (const observer of observers) observer.lookup?.(hit)

@@ -1,4 +1,9 @@
-import { claimedRequestHeaders, identityHeaderNames, unavailableBody } from './headers.ts'
+import {
+  claimedRequestHeaders,
+  dialectNote,
+  identityHeaderNames,
+  unavailableBody,
+} from './headers.ts'
 import type { ConfigFiles, GateAddress, HostPort, ProxyOptions } from './options.ts'
 import { authority } from './options.ts'
 
@@ -14,6 +19,7 @@ export function caddy(options: ProxyOptions): ConfigFiles {
 function top({ listen }: ProxyOptions): string {
   return `# zeroid-gate before a service, by Caddy (the same file for 2.6 and for 2.11).
 # Set the three addresses below. Then: caddy validate --config Caddyfile && caddy reload
+# ${dialectNote}
 #
 # It says with reverse_proxy what forward_auth is short for. forward_auth in Caddy before 2.11.2
 # lets a client's own header through, or writes a placeholder's name into it, for every identity

@@ -1,5 +1,6 @@
 import {
   claimedRequestHeaders,
+  dialectNote,
   identityHeaderNamePattern,
   identityHeaderNames,
   refusalHeaders,
@@ -18,7 +19,7 @@ export function envoy(options: ProxyOptions): ConfigFiles {
   return {
     'envoy.yaml': [
       top(options.listen),
-      item(stripFilter, 18),
+      item(describeFilter, 18),
       authzFilter(options.gate),
       rest(options),
     ].join('\n'),
@@ -29,6 +30,7 @@ function top(listen: HostPort): string {
   return `# zeroid-gate before a service, by Envoy (istio.yaml and envoy-gateway.yaml stand beside).
 # Set the three addresses below. Then: envoy --mode validate -c envoy.yaml (an Envoy that is too old
 # for a field says so; made with 1.40)
+# ${dialectNote}
 #
 # The filters run in order: take the client's own identity headers away, ask the gate, set the gate's.
 static_resources:
@@ -44,6 +46,7 @@ static_resources:
                 stat_prefix: zeroid_gate
                 # A client's own X-Forwarded-For and x-envoy-... are not believed.
                 use_remote_address: true
+                # First of all: the gate is told the path that the backend gets.
                 normalize_path: true
                 # A token may have 16 KiB.
                 max_request_headers_kb: 96
@@ -72,24 +75,40 @@ static_resources:
                 http_filters:`
 }
 
-/** A filter that takes away what only the gate or a proxy may say, as the lines of a map. */
-export const stripFilter: readonly string[] = [
-  'name: envoy.filters.http.header_mutation',
-  'typed_config:',
-  '  "@type": type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation',
-  '  mutations:',
-  '    request_mutations:',
-  '      # Every identity header in every spelling that a backend may take for it.',
-  '      - remove_on_match:',
-  '          key_matcher:',
-  '            safe_regex:',
-  `              regex: "(?i)${identityHeaderNamePattern}"`,
-  '      # What only a proxy may say of a request; and what this one says of it to the gate.',
-  ...claimedRequestHeaders.map((name) => `      - remove: ${name}`),
+/**
+ * A filter that takes away what only the gate or a proxy may say, as the lines of a map. For an Envoy
+ * that asks the gate for the client's own path, below a prefix.
+ */
+export const stripFilter: readonly string[] = mutations([
+  '      - remove: X-Forwarded-Uri',
+  '      - remove: X-Forwarded-Method',
+])
+
+/** The same, and it tells the gate what the request is: the path as Envoy hands it on. */
+const describeFilter = mutations([
+  '      # To the gate this proxy says it itself: the path as the backend gets it.',
   ...overwrite('X-Forwarded-Uri', '%REQ(:PATH)%'),
   ...overwrite('X-Forwarded-Method', '%REQ(:METHOD)%'),
-  ...overwrite('X-Forwarded-Host', '%REQ(:AUTHORITY)%'),
-]
+])
+
+function mutations(describing: readonly string[]): readonly string[] {
+  return [
+    'name: envoy.filters.http.header_mutation',
+    'typed_config:',
+    '  "@type": type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation',
+    '  mutations:',
+    '    request_mutations:',
+    '      # Every identity header in every spelling that a backend may take for it.',
+    '      - remove_on_match:',
+    '          key_matcher:',
+    '            safe_regex:',
+    `              regex: "(?i)${identityHeaderNamePattern}"`,
+    '      # What only a proxy may say of a request.',
+    ...claimedRequestHeaders.map((name) => `      - remove: ${name}`),
+    ...overwrite('X-Forwarded-Host', '%REQ(:AUTHORITY)%'),
+    ...describing,
+  ]
+}
 
 function overwrite(key: string, value: string): readonly string[] {
   return [
@@ -122,7 +141,8 @@ ${exactly([...requestHeadersForGate, 'X-Forwarded-Uri', 'X-Forwarded-Method', 'X
                           # The gate itself gives up after 2 s.
                           timeout: 5s
                         # An older Envoy has only path_prefix: /ext-authz, which the gate takes as well,
-                        # but it appends the client's path and query.
+                        # but it appends the client's path and query. Then either leave the rest as it
+                        # is, or do as istio.yaml does and set GATE_DIALECT=envoy.
                         path_override: /ext-authz
                         authorization_response:
                           # The closed list.

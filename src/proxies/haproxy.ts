@@ -1,5 +1,6 @@
 import {
   claimedRequestHeaders,
+  dialectNote,
   identityHeaderNames,
   identityHeaderPattern,
   requestHeadersForGate,
@@ -24,6 +25,7 @@ function top(): string {
   return `# zeroid-gate before a service, by HAProxy (2.6 or later, built with Lua).
 # Copy both files to /etc/haproxy/ and set the three addresses below. Then:
 #   haproxy -c -f /etc/haproxy/haproxy.cfg && systemctl reload haproxy
+# ${dialectNote}
 # Run elsewhere, HAProxy looks for zeroid-gate.lua in the folder in which it is started.
 global
     lua-load zeroid-gate.lua
@@ -51,20 +53,31 @@ function frontend({ listen }: ProxyOptions): string {
     # What only a proxy may say of a request.
 ${['X-Forwarded-Uri', 'X-Forwarded-Method', ...claimedRequestHeaders].map((name) => `    http-request del-header ${name}`).join('\n')}
     http-request set-header X-Forwarded-For %[src]
-    http-request set-header X-Forwarded-Host %[req.hdr(host)]
+    # fhdr: of a list, hdr would tell the last name only, and the backend gets them all.
+    http-request set-header X-Forwarded-Host %[req.fhdr(host)]
     http-request set-header X-Forwarded-Proto http unless { ssl_fc }
     http-request set-header X-Forwarded-Proto https if { ssl_fc }
 
     # The gate. Only its 200 lets a request on: an error in Lua, too, ends in the 503 below.
     http-request set-var(txn.zeroid_status) int(0)
     http-request lua.zeroid_gate
-    http-request return status 401 content-type application/json lf-string %[var(txn.zeroid_body)] hdr WWW-Authenticate %[var(txn.zeroid_www)] hdr Cache-Control no-store if { var(txn.zeroid_status) -m int 401 }
-    http-request return status 403 content-type application/json lf-string %[var(txn.zeroid_body)] hdr WWW-Authenticate %[var(txn.zeroid_www)] hdr Cache-Control no-store if { var(txn.zeroid_status) -m int 403 }
+${[400, 401, 403].map(refusal).join('\n')}
     http-request return status 503 content-type application/json lf-string %[var(txn.zeroid_body)] hdr Retry-After %[var(txn.zeroid_retry)] hdr Cache-Control no-store if { var(txn.zeroid_status) -m int 503 } { var(txn.zeroid_retry) -m found }
     http-request return status 503 content-type application/json string '${unavailableBody}' hdr Retry-After 1 hdr Cache-Control no-store unless { var(txn.zeroid_status) -m int 200 }
 
     default_backend zeroid_backend
 `
+}
+
+/** What is empty adds no header. */
+function refusal(status: number): string {
+  const headers = [
+    'WWW-Authenticate %[var(txn.zeroid_www)]',
+    'DPoP-Nonce %[var(txn.zeroid_nonce)]',
+    'Cache-Control no-store',
+  ]
+  const fields = headers.map((header) => `hdr ${header}`).join(' ')
+  return `    http-request return status ${status} content-type application/json lf-string %[var(txn.zeroid_body)] ${fields} if { var(txn.zeroid_status) -m int ${status} }`
 }
 
 function backends(options: ProxyOptions): string {
@@ -158,6 +171,7 @@ core.register_action("zeroid_gate", { "http-req" }, function(txn)
     end
   else
     txn:set_var("txn.zeroid_www", first("www-authenticate") or "")
+    txn:set_var("txn.zeroid_nonce", first("dpop-nonce") or "")
     local retry = first("retry-after")
     if retry ~= nil then txn:set_var("txn.zeroid_retry", retry) end
     txn:set_var("txn.zeroid_body", ((answer.body or ""):gsub("%s+$", "")))

@@ -16,8 +16,9 @@ export const claimedRequestHeaders = [
 ] as const
 
 /**
- * What reaches the gate where a proxy sends a chosen few: credentials, and what later checks of
- * them may need. No cookie, no identity header, nothing else that a client can think of.
+ * What reaches the gate where a proxy sends a chosen few: credentials and proofs (RFC 9449 §4.1), what
+ * tells a CORS preflight (Fetch §4.8), and traces. No cookie, no identity header, nothing else that a
+ * client can think of.
  */
 export const requestHeadersForGate = [
   'Authorization',
@@ -29,14 +30,19 @@ export const requestHeadersForGate = [
   'Tracestate',
 ] as const
 
-/** What a client is told of a refusal. */
+/** What a client is told of a refusal; the nonce is for its next proof (RFC 9449 §8). */
 export const refusalHeaders = [
   'WWW-Authenticate',
+  'DPoP-Nonce',
   'Retry-After',
   'Content-Type',
   'Cache-Control',
   'X-Content-Type-Options',
 ] as const
+
+/** What a config says of the gate that it needs. */
+export const dialectNote =
+  'The gate is told of requests in X-Forwarded-...: GATE_DIALECT=forwarded, its default.'
 
 /** The client's own words for "ask again soon", where the gate itself cannot say them. */
 export const unavailableBody = '{"error":"temporarily_unavailable"}'

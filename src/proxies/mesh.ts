@@ -1,16 +1,29 @@
 import { stripFilter } from './envoy.ts'
-import { identityHeaderNames, refusalHeaders, requestHeadersForGate } from './headers.ts'
+import {
+  claimedRequestHeaders,
+  identityHeaderNamePattern,
+  identityHeaderNames,
+  refusalHeaders,
+  requestHeadersForGate,
+} from './headers.ts'
 import type { ConfigFiles } from './options.ts'
 
-/** Envoy under a control plane: Istio and Envoy Gateway. The gate is a Service in both. */
+/**
+ * Envoy under a control plane: Istio and Envoy Gateway. The gate is a Service in both, and reads the
+ * client's method, host and path from the auth request itself.
+ */
 export function mesh(): ConfigFiles {
   return { 'istio.yaml': istio(), 'envoy-gateway.yaml': envoyGateway() }
 }
 
-const gateHeaders = requestHeadersForGate.filter((name) => name !== 'Authorization')
+/** Method, Host and path are sent anyway; the scheme is told by Envoy. */
+const gateHeaders = [...requestHeadersForGate, 'X-Forwarded-Proto']
+
+const dialect = `The gate's GATE_DIALECT must be envoy: method, host and path are those of the auth request.`
 
 function istio(): string {
   return `# zeroid-gate before workloads of an Istio mesh (its Envoy must know remove_on_match: 1.40 does).
+# ${dialect}
 #
 # 1. The provider, in the mesh config (istioctl, Helm's meshConfig, or the ConfigMap "istio"):
 #
@@ -19,14 +32,14 @@ function istio(): string {
 #     envoyExtAuthzHttp:
 #       service: zeroid-gate.zeroid.svc.cluster.local
 #       port: 8900
-#       # The client's path and query are appended; the gate reads neither.
+#       # The client's path and query are appended; the gate reads the path, as Envoy normalised it.
 #       pathPrefix: /ext-authz
 #       timeout: 5s
 #       # Fail closed: a gate that is away or cannot tell is 503, never a pass.
 #       failOpen: false
 #       statusOnError: "503"
 #       includeRequestHeadersInCheck:
-${listed(requestHeadersForGate, '#         ')}
+${listed(gateHeaders, '#         ')}
 #       # The closed list.
 #       headersToUpstreamOnAllow:
 ${listed(identityHeaderNames, '#         ')}
@@ -91,6 +104,7 @@ spec:
 
 function envoyGateway(): string {
   return `# zeroid-gate before routes of Envoy Gateway. Set the names of your Gateway and of the gate's Service.
+# ${dialect}
 apiVersion: gateway.envoyproxy.io/v1alpha1
 kind: SecurityPolicy
 metadata:
@@ -104,11 +118,12 @@ spec:
   extAuth:
     # Fail closed.
     failOpen: false
+    statusOnError: 503
     # Authorization is sent anyway, and no other header is.
     headersToExtAuth:
-${listed(gateHeaders, '      ')}
+${listed(gateHeaders.slice(1), '      ')}
     http:
-      # Any method and any path below it is a check.
+      # The client's path is appended, and told to the gate in this way.
       path: /ext-authz
       backendRefs:
         - name: zeroid-gate
@@ -117,9 +132,7 @@ ${listed(gateHeaders, '      ')}
       headersToBackend:
 ${listed(identityHeaderNames, '        ')}
 ---
-# Take the client's own identity headers away, before the gate is asked. Envoy Gateway names headers
-# one by one, 16 at most: a backend that reads X.Zeroid.Owner as X-Zeroid-Owner needs the filter of
-# istio.yaml as well, by an EnvoyPatchPolicy.
+# Take away what only the gate or a proxy may say, before the gate is asked (removeOnMatch: 1.9 has it).
 apiVersion: gateway.envoyproxy.io/v1alpha1
 kind: ClientTrafficPolicy
 metadata:
@@ -134,7 +147,11 @@ spec:
     withUnderscoresAction: DropHeader
     earlyRequestHeaders:
       remove:
-${listed([...identityHeaderNames, 'X-Original-URI', 'X-Original-URL', 'Forwarded'], '        ')}
+${listed([...identityHeaderNames, ...claimedRequestHeaders, 'X-Forwarded-Uri', 'X-Forwarded-Method'], '        ')}
+      removeOnMatch:
+        # Every other spelling that a backend may take for an identity header.
+        - type: RegularExpression
+          value: "${identityHeaderNamePattern}"
 `
 }
 

@@ -1,4 +1,9 @@
-import { claimedRequestHeaders, identityHeaderNames, unavailableBody } from './headers.ts'
+import {
+  claimedRequestHeaders,
+  dialectNote,
+  identityHeaderNames,
+  unavailableBody,
+} from './headers.ts'
 import type { ConfigFiles, HostPort, ProxyOptions } from './options.ts'
 import { authority } from './options.ts'
 
@@ -14,6 +19,7 @@ export function nginx(options: ProxyOptions): ConfigFiles {
 function top({ gate, backend }: ProxyOptions): string {
   return `# zeroid-gate before a service, by nginx (1.22 or later, auth_request module).
 # Copy to /etc/nginx/conf.d/ and set the two addresses below. Then: nginx -t && nginx -s reload
+# ${dialectNote}
 #
 # Every request is checked: auth_request stands at server level, and what a location does not say
 # itself it inherits. Three things would undo that:
@@ -68,6 +74,7 @@ function server(options: ProxyOptions): string {
     auth_request /_zeroid_gate;
     auth_request_set $zeroid_status  $upstream_status;
     auth_request_set $zeroid_www     $upstream_http_www_authenticate;
+    auth_request_set $zeroid_nonce   $upstream_http_dpop_nonce;
     auth_request_set $zeroid_retry   $upstream_http_retry_after;
     auth_request_set $zeroid_problem $upstream_http_x_zeroid_problem;
 
@@ -103,19 +110,24 @@ ${gateLocation()}
     location @zeroid_401 {
         default_type application/json;
         add_header Cache-Control no-store always;
-        # nginx itself passes WWW-Authenticate on with a 401.
+        # nginx itself passes WWW-Authenticate on with a 401. Without a nonce there is no header.
+        add_header DPoP-Nonce $zeroid_nonce always;
         return 401 $zeroid_problem;
     }
     location @zeroid_403 {
         default_type application/json;
         add_header Cache-Control no-store always;
         add_header WWW-Authenticate $zeroid_www always;
+        add_header DPoP-Nonce $zeroid_nonce always;
         return 403 $zeroid_problem;
     }
     # The gate cannot tell, or is away: never let in, but do not call the token bad either.
     location @zeroid_unknown {
         default_type application/json;
         add_header Cache-Control no-store always;
+        if ($zeroid_status = 400) {
+            return 400 $zeroid_problem;
+        }
         if ($zeroid_status = 431) {
             return 431;
         }

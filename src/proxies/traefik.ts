@@ -1,4 +1,9 @@
-import { claimedRequestHeaders, identityHeaderPattern, requestHeadersForGate } from './headers.ts'
+import {
+  claimedRequestHeaders,
+  dialectNote,
+  identityHeaderPattern,
+  requestHeadersForGate,
+} from './headers.ts'
 import type { ConfigFiles, ProxyOptions } from './options.ts'
 import { authority, OptionError } from './options.ts'
 
@@ -35,6 +40,7 @@ providers:
 function dynamics({ gate, backend }: ProxyOptions): string {
   if ('path' in gate) throw new OptionError("Traefik's forwardAuth cannot speak to a unix socket")
   return `# zeroid-gate before a service, by Traefik 3: the dynamic part. Set the two addresses.
+# ${dialectNote}
 http:
   routers:
     backend:

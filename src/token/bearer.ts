@@ -9,6 +9,8 @@ const maxHeaders = 1_000
 
 /** RFC 6750 §2.1 `b64token`, after a scheme that RFC 9110 §11.1 compares without case. */
 const bearer = /^bearer +([A-Za-z0-9\-._~+/]+=*)[ \t]*$/i
+/** RFC 9449 §7.1: the same behind another scheme. */
+const dpop = /^dpop +([A-Za-z0-9\-._~+/]+=*)[ \t]*$/i
 
 const missing = deny('missing_token')
 const several = deny('several_authorizations')
@@ -44,9 +46,26 @@ export function readAuthorization(rawHeaders: readonly string[]): string | Deny 
  * @see RFC 6750 §2.1
  */
 export function parseBearer(value: string): string | Deny {
+  return parseToken(value, bearer, 'bearer ')
+}
+
+/**
+ * Reads a DPoP-bound token out of an `Authorization` value.
+ *
+ * @param value as it came
+ * @returns the token, or the refusal, as for {@link parseBearer}; undefined for another scheme
+ * @see RFC 9449 §7.1
+ */
+export function parseDpop(value: string): string | Deny | undefined {
+  return value.slice(0, 5).toLowerCase() === 'dpop ' ? parseToken(value, dpop, 'dpop ') : undefined
+}
+
+function parseToken(value: string, form: RegExp, scheme: string): string | Deny {
   // A long run of blanks before or after the token must not count against the scheme.
-  if (value.length > maxTokenLength + 64) return isBearer(value) ? tooLong : malformed
-  const token = bearer.exec(value)?.[1]
+  if (value.length > maxTokenLength + 64) {
+    return value.slice(0, scheme.length).toLowerCase() === scheme ? tooLong : malformed
+  }
+  const token = form.exec(value)?.[1]
   // Several words, quotes, commas: no token68 at all.
   if (token === undefined) return malformed
   return token.length > maxTokenLength ? tooLong : token
@@ -60,8 +79,4 @@ export function parseBearer(value: string): string | Deny {
  */
 export function likelyToken(value: string): string | undefined {
   return value.startsWith('Bearer ') && value.length <= maxTokenLength ? value.slice(7) : undefined
-}
-
-function isBearer(value: string): boolean {
-  return value.slice(0, 7).toLowerCase() === 'bearer '
 }

@@ -22,6 +22,10 @@ export interface Claims {
   readonly externalId: string | undefined
   readonly owner: string | undefined
   readonly missionId: string | undefined
+  /** `sub_type` of the subject. */
+  readonly subType: string | undefined
+  /** `aud`; empty where the claim is absent. */
+  readonly audiences: readonly string[]
   readonly scopes: readonly string[]
   /** `allowed_tools`; empty where the claim is absent or no list of names. */
   readonly tools: readonly string[]
@@ -80,7 +84,7 @@ export function parseClaims(payload: JsonObject, rules: ClaimsRules): Claims | D
 
 function readClaims(payload: JsonObject, rules: ClaimsRules): Claims {
   if (requiredText(payload, 'iss') !== rules.issuer) throw new ClaimFault(deny('wrong_issuer'))
-  checkAudience(payload, rules.audiences)
+  const audiences = readAudiences(payload, rules.audiences)
   // A proof token, an authorization code or a security event token under the same key has the
   // same issuer and subject; only an access token says how it was granted (RFC 8725 §3.12).
   if (member(payload, 'grant_type') === undefined) {
@@ -102,6 +106,8 @@ function readClaims(payload: JsonObject, rules: ClaimsRules): Claims {
     externalId: optionalText(payload, 'external_id'),
     owner: optionalText(payload, 'owner_user_id'),
     missionId: optionalText(payload, 'mission_id'),
+    subType: optionalText(payload, 'sub_type'),
+    audiences,
     scopes: readScopes(payload),
     tools: readTools(payload),
     delegationDepth: readDepth(payload),
@@ -141,16 +147,19 @@ function requiredTime(object: JsonObject, name: string): number {
   return value
 }
 
-function checkAudience(payload: JsonObject, accepted: readonly string[]): void {
+function readAudiences(payload: JsonObject, accepted: readonly string[]): readonly string[] {
   const value = member(payload, 'aud')
-  const audiences: readonly unknown[] = Array.isArray(value) ? value : [value]
-  if (value !== undefined && !audiences.every((audience) => typeof audience === 'string')) {
-    throw new ClaimFault(deny('claim_invalid', 'aud'))
-  }
-  if (accepted.length === 0) return
-  if (!accepted.some((audience) => audiences.includes(audience))) {
+  const audiences: readonly unknown[] =
+    value === undefined ? none : Array.isArray(value) ? value : [value]
+  if (!isTexts(audiences)) throw new ClaimFault(deny('claim_invalid', 'aud'))
+  if (accepted.length > 0 && !accepted.some((audience) => audiences.includes(audience))) {
     throw new ClaimFault(deny('wrong_audience'))
   }
+  return audiences
+}
+
+function isTexts(values: readonly unknown[]): values is readonly string[] {
+  return values.every((value) => typeof value === 'string')
 }
 
 function readScopes(payload: JsonObject): readonly string[] {

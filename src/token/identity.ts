@@ -16,7 +16,13 @@ export function identityOf(claims: Claims): Identity {
   // level describes the principal, if anybody.
   const acting = claims.profile === 'rfc8693' && current !== undefined ? current : claims
   // All requests with this token see the same lists: none may change them for the others.
-  for (const list of [claims.scopes, claims.tools, claims.actors, ...claims.actors]) {
+  for (const list of [
+    claims.scopes,
+    claims.tools,
+    claims.audiences,
+    claims.actors,
+    ...claims.actors,
+  ]) {
     Object.freeze(list)
   }
   return Object.freeze({
@@ -33,6 +39,9 @@ export function identityOf(claims: Claims): Identity {
     delegationDepth: claims.delegationDepth,
     missionId: claims.missionId,
     owner: claims.owner,
+    subType: claims.subType,
+    audiences: claims.audiences,
+    keyThumbprint: claims.keyThumbprint,
     profile: claims.profile,
     principalType: claims.principalType,
     actors: isKeyCreator(claims) ? none : claims.actors,

@@ -15,6 +15,7 @@ const longest = 256
 export function createSharedStrings(): SharedStrings {
   const strings = new Map<string, string>()
   const lists = new Map<string, readonly string[]>()
+  const singles = new Map<string, readonly string[]>()
 
   function text<T extends string | undefined>(value: T): T {
     if (value === undefined || value.length > longest) return value
@@ -36,6 +37,17 @@ export function createSharedStrings(): SharedStrings {
     return values
   }
 
+  /** Nearly every token is for one audience. */
+  function single(values: readonly string[]): readonly string[] {
+    const [value] = values
+    if (value === undefined || values.length > 1 || value.length > longest) return values
+    const held = singles.get(value)
+    if (held !== undefined) return held
+    if (singles.size >= most) singles.clear()
+    singles.set(value, values)
+    return values
+  }
+
   return {
     share: (claims) => ({
       ...claims,
@@ -50,6 +62,9 @@ export function createSharedStrings(): SharedStrings {
       principalType: text(claims.principalType),
       // The root of a mission is its own mission.
       missionId: claims.missionId === claims.tokenId ? claims.tokenId : text(claims.missionId),
+      subType: text(claims.subType),
+      audiences: single(claims.audiences),
+      keyThumbprint: text(claims.keyThumbprint),
       scopes: list(claims.scopes),
       actors: claims.actors.map(({ subject, identityType, trustLevel, externalId }) => ({
         subject: text(subject),

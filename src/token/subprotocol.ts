@@ -8,14 +8,15 @@ const maxOffer = Math.ceil((maxTokenLength * 4) / 3)
 
 /** What a WebSocket handshake presents. */
 export interface Offer {
-  readonly token: string | Deny
+  /** Of a subprotocol; undefined where none carries any: then `Authorization` may. */
+  readonly token: string | Deny | undefined
   /** The subprotocols that hold no token, in the client's order. */
   readonly protocols: readonly string[]
 }
 
 /**
- * Reads the token of a WebSocket handshake, from `Authorization` or from `Sec-WebSocket-Protocol`
- * (`base64url.bearer.authorization.<base64url of the token>`), never from both.
+ * Reads the token that a WebSocket handshake offers as a subprotocol
+ * (`base64url.bearer.authorization.<base64url of the token>`), never beside an `Authorization`.
  *
  * @param rawHeaders names and values in turn
  */
@@ -23,11 +24,9 @@ export function readOffer(rawHeaders: readonly string[]): Offer {
   const offered = readProtocols(rawHeaders)
   const carriers = offered.filter((protocol) => protocol.startsWith(prefix))
   const protocols = offered.filter((protocol) => !protocol.startsWith(prefix))
-  const value = readAuthorization(rawHeaders)
   const [carrier] = carriers
-  if (carrier === undefined) {
-    return { token: typeof value === 'string' ? parseBearer(value) : value, protocols }
-  }
+  if (carrier === undefined) return { token: undefined, protocols }
+  const value = readAuthorization(rawHeaders)
   const alone = carriers.length === 1 && typeof value !== 'string' && value.code === 'missing_token'
   return { token: alone ? decode(carrier) : deny('several_authorizations'), protocols }
 }

@@ -12,7 +12,9 @@ import type { Stack } from '../helpers/stack.ts'
 import { bearer, openDoor } from '../helpers/stack.ts'
 import { until } from '../helpers/until.ts'
 import type { App, Framework, Plan, Who } from './app.ts'
+import { rulesContract } from './rules-contract.ts'
 import { openStream } from './stream.ts'
+import { tableContract } from './table-contract.ts'
 
 /** A framework's app beside a real door, both with the same gate. */
 interface Site extends Stack {
@@ -35,6 +37,9 @@ const compared = [
 
 /** The facts that hold in every framework. */
 export function contract(framework: Framework): void {
+  rulesContract(framework)
+  tableContract(framework)
+
   // One server for all: its RSA key costs more than everything else that a fact needs.
   let zeroid: Emulator
   beforeAll(async () => {
@@ -654,10 +659,10 @@ export function contract(framework: Framework): void {
       expect(await (await here.get('/scope', token)).text()).toBe('scope')
     })
 
-    test('ask for every scope that they name', async () => {
+    test('ask for every scope that they name, and name those that are missing', async () => {
       const here = await site()
       const one = await here.get('/scopes', await here.mint({ scopes: ['tools:execute'] }))
-      expect(challengeOf(one)).toContain('scope="data:read tools:execute"')
+      expect(challengeOf(one)).toContain('scope="data:read"')
       const both = await here.mint({ scopes: ['tools:execute', 'data:read'] })
       expect((await here.get('/scopes', both)).status).toBe(200)
     })

@@ -177,11 +177,16 @@ describe('zeroid-gate serve', () => {
       sidecar.process.kill('SIGUSR2')
       const ended = await sidecar.ended
       expect(ended.stderr).toBe('')
-      return { code: ended.code, last: ended.stdout.trim().split('\n').at(-1) ?? '' }
+      // A line of before may still be on its way, and come after this one.
+      const lines = ended.stdout.trim().split('\n')
+      return { code: ended.code, last: lines.findLast((line) => line.includes('"error"')) ?? '' }
     }
     const usual = await fail('info')
     expect(usual.code).toBe(1)
-    expect(JSON.parse(usual.last)).toMatchObject({ level: 'error', error: 'RangeError' })
+    expect(JSON.parse(usual.last), usual.last).toMatchObject({
+      level: 'error',
+      error: 'RangeError',
+    })
     expect(usual.last).not.toContain('text-of-it')
     const debug = await fail('debug')
     expect(debug.code).toBe(1)

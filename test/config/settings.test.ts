@@ -47,6 +47,10 @@ describe('the settings', () => {
       cacheTokens: 100_000,
       maxTenants: 256,
       emptyHeaders: false,
+      dialect: 'forwarded',
+      dpop: true,
+      dpopProofs: 100_000,
+      dpopNonce: false,
       logLevel: 'info',
       logFormat: 'json',
     })
@@ -71,6 +75,12 @@ describe('the settings', () => {
 
   test.each<readonly [string, string, string, unknown]>([
     ['ZEROID_URL', 'https://zeroid.example/base/', 'url', 'https://zeroid.example/base'],
+    ['GATE_POLICY_FILE', '/etc/gate/policy.yaml', 'policyFile', '/etc/gate/policy.yaml'],
+    ['GATE_DIALECT', 'envoy', 'dialect', 'envoy'],
+    ['GATE_DPOP', 'off', 'dpop', false],
+    ['GATE_DPOP_PROOFS', '5000', 'dpopProofs', 5_000],
+    ['GATE_DPOP_NONCE', 'on', 'dpopNonce', true],
+    ['GATE_PUBLIC_URL', 'https://api.example.com/v1/', 'publicUrl', 'https://api.example.com/v1'],
     ['ZEROID_ISSUER', 'https://zeroid.example/', 'issuer', 'https://zeroid.example/'],
     ['ZEROID_ADMIN_PREFIX', '', 'adminPrefix', '/api/v1'],
     ['ZEROID_ADMIN_PREFIX', '/admin/v2', 'adminPrefix', '/admin/v2'],
@@ -152,6 +162,19 @@ describe('a value that is not accepted', () => {
     GATE_MAX_TENANTS: ['0'],
     GATE_RESOURCE_METADATA: ['/meta', 'https://a"b'],
     GATE_EMPTY_HEADERS: ['on', '1', 'TRUE'],
+    GATE_DIALECT: ['nginx', 'Forwarded', 'forwarded,envoy'],
+    GATE_DPOP: ['true', 'ON', '1', 'required'],
+    GATE_DPOP_PROOFS: ['999', '10000001', '-1', '1e5', '5000.5'],
+    GATE_DPOP_NONCE: ['true', 'ON', '1'],
+    GATE_DPOP_NONCE_SECRET: ['fifteen letters', 'sixteen letters é', 'sixteen\tletters..'],
+    GATE_PUBLIC_URL: [
+      'api.example.com',
+      '/v1',
+      'https://a?b',
+      'https://a#b',
+      'ftp://a',
+      'https://',
+    ],
     GATE_LOG_LEVEL: ['trace', 'INFO'],
     GATE_LOG_FORMAT: ['text'],
   }
@@ -204,17 +227,22 @@ describe('a secret', () => {
   const file = join(directory, 'secret')
 
   test.each(secrets)('%s comes from a mounted file, without its last line end', (name) => {
-    writeFileSync(file, 'from the file\n')
-    const companions = name === 'ZEROID_CLIENT_SECRET' ? { ZEROID_CLIENT_ID: 'a' } : {}
+    writeFileSync(file, 'given by the file\n')
+    const companions = {
+      ...(name === 'ZEROID_CLIENT_SECRET' ? { ZEROID_CLIENT_ID: 'a' } : {}),
+      ...(name === 'GATE_DPOP_NONCE_SECRET' ? { GATE_DPOP_NONCE: 'on' } : {}),
+    }
     const settings = Object.values(read({ [`${name}_FILE`]: file, ...companions }))
-    expect(settings).toContain('from the file')
+    expect(settings).toContain('given by the file')
     // An empty variable is an unset one, as compose files leave them.
     expect(Object.values(read({ [`${name}_FILE`]: file, [name]: '', ...companions }))).toContain(
-      'from the file',
+      'given by the file',
     )
     expect(
-      Object.values(read({ [`${name}_FILE`]: '', [name]: 'direct', ...companions })),
-    ).toContain('direct')
+      Object.values(
+        read({ [`${name}_FILE`]: '', [name]: 'given directly, in full', ...companions }),
+      ),
+    ).toContain('given directly, in full')
   })
 
   test.each(secrets)('%s is never in a message', (name) => {
@@ -279,6 +307,11 @@ describe('contradictions', () => {
       { ZEROID_API_KEY: 'a', ZEROID_ADMIN_TOKEN: 'b' },
       'ZEROID_API_KEY: set it or ZEROID_ADMIN_TOKEN, not both',
     ],
+    [
+      { GATE_DPOP_NONCE_SECRET: 'a secret of sixteen' },
+      'GATE_DPOP_NONCE_SECRET: needs GATE_DPOP_NONCE=on: without it nobody is given a nonce',
+    ],
+    [{ GATE_DPOP: 'off', GATE_DPOP_NONCE: 'on' }, 'GATE_DPOP_NONCE: needs GATE_DPOP=on'],
     [
       { GATE_MODE: 'local', GATE_SIGNALS: 'off' },
       'GATE_MODE: "local" needs GATE_SIGNALS=on: nothing else would see a revocation',

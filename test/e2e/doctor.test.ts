@@ -158,7 +158,7 @@ const nginxBroken: readonly Broken[] = [
     lacks: 'the check of OPTIONS',
     from: '    location / {\n',
     to: '    location / {\n        if ($request_method = OPTIONS) { return 204; }\n',
-    found: { methods: 'method' },
+    found: { methods: 'method', preflight: 'preflight' },
   },
   {
     lacks: 'the check of a path',
@@ -250,6 +250,18 @@ const suites: readonly { server: ProxyServer; kind: string; broken: readonly Bro
         found: { 'gate-down': 'fail-closed', 'gate-unknown': 'fail-closed' },
       },
       {
+        lacks: 'the proof for the gate',
+        from: '                          - { exact: DPoP, ignore_case: true }\n',
+        to: '',
+        found: { proof: 'proof' },
+      },
+      {
+        lacks: 'the origin for the gate',
+        from: '                          - { exact: Origin, ignore_case: true }\n',
+        to: '',
+        found: { preflight: 'preflight' },
+      },
+      {
         lacks: 'the upgrade',
         from: '- upgrade_type: websocket',
         to: '- upgrade_type: other',
@@ -266,6 +278,12 @@ const suites: readonly { server: ProxyServer; kind: string; broken: readonly Bro
         from: 'headers[name] = values(received[name])',
         to: 'headers[name] = { received[name][0] }',
         found: { 'several-authorizations': 'several' },
+      },
+      {
+        lacks: 'the proof for the gate',
+        from: '  "dpop",\n',
+        to: '',
+        found: { proof: 'proof' },
       },
       {
         lacks: 'the challenge',

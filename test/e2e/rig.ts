@@ -8,6 +8,7 @@ import type { Emulator } from '../../src/emulator/index.ts'
 import { startEmulator } from '../../src/emulator/index.ts'
 import type { GateOptions } from '../../src/gate/options.ts'
 import { createGate } from '../../src/gate.ts'
+import type { DoorOptions } from '../../src/http/door.ts'
 import { createDoor } from '../../src/http/door.ts'
 import { listen } from '../../src/http/listen.ts'
 import type { ConfigFiles, GateAddress, ProxyOptions } from '../../src/proxies/options.ts'
@@ -17,7 +18,7 @@ import { freePort, startProxy } from './process.ts'
 import type { ProxyServer } from './servers.ts'
 
 /** Emulator, gate, door and echo: everything but the proxy. */
-export interface Surroundings {
+interface Surroundings {
   readonly zeroid: Emulator
   readonly gate: GateSide
   readonly gateUrl: string
@@ -30,22 +31,21 @@ export interface Surroundings {
 export interface Rig extends Surroundings, Site {
   readonly gate: GateSide
   readonly client: WireClient
+  /** Where the proxy listens, `http://host:port`. */
+  readonly url: string
   readonly log: () => string
 }
 
 const loopback = '127.0.0.1'
 
 /** Starts everything but the proxy. */
-export async function startSurroundings(
-  options: Partial<GateOptions> = {},
-  socket?: string,
-): Promise<Surroundings> {
+async function startSurroundings({ gate, door: rules, socket }: RigOptions): Promise<Surroundings> {
   const zeroid = await startEmulator()
-  const engine = createGate({ url: zeroid.url, ...options })
+  const engine = createGate({ url: zeroid.url, ...gate })
   let instead: Verdict | undefined
   const door = createDoor(
-    { ...engine, check: (request) => instead ?? engine.check(request) },
-    { fallbackIssuer: zeroid.url },
+    { ...engine, check: (...asked) => instead ?? engine.check(...asked) },
+    { fallbackIssuer: zeroid.url, ...rules },
   )
   const echo = createEcho()
   const gateUrl = await listen(
@@ -102,6 +102,8 @@ export interface RigOptions {
   /** Changes the proxy's config. */
   readonly change?: (files: ConfigFiles) => ConfigFiles
   readonly gate?: Partial<GateOptions>
+  /** The rules, and how requests are described to the gate. */
+  readonly door?: Pick<DoorOptions, 'policy' | 'dialect'>
   /** The gate listens on this unix socket. */
   readonly socket?: string
 }
@@ -110,9 +112,10 @@ export interface RigOptions {
 export async function startRig(
   server: ProxyServer,
   binary: string,
-  { change = (files) => files, gate, socket }: RigOptions = {},
+  rigOptions: RigOptions = {},
 ): Promise<Rig> {
-  const surroundings = await startSurroundings(gate, socket)
+  const { change = (files) => files } = rigOptions
+  const surroundings = await startSurroundings(rigOptions)
   const { zeroid, gateAddress, backendPort } = surroundings
   try {
     const listenPort = await freePort()
@@ -126,6 +129,7 @@ export async function startRig(
     return {
       ...surroundings,
       client,
+      url: proxy.url,
       log: proxy.log,
       token: await zeroid.mint(),
       async close() {

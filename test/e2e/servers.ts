@@ -102,6 +102,24 @@ export const envoyServer: ProxyServer = {
   ],
 }
 
+/**
+ * Envoy as a mesh runs it: the gate is asked for the client's own method and path, below a prefix,
+ * and is told nothing else. See istio.yaml and envoy-gateway.yaml.
+ */
+export const meshEnvoyServer: ProxyServer = {
+  ...envoyServer,
+  name: 'Envoy 1.40 in a mesh',
+  files: (options) =>
+    Object.fromEntries(
+      Object.entries(envoy(options)).map(([name, text]) => [
+        name,
+        text
+          .replace('path_override: /ext-authz', 'path_prefix: /ext-authz')
+          .replace(/.*\{ exact: X-Forwarded-(Uri|Method|Host|For), ignore_case: true \}\n/g, ''),
+      ]),
+    ),
+}
+
 export const haproxyServer: ProxyServer = {
   name: 'HAProxy 2.6',
   env: 'HAPROXY_BIN',

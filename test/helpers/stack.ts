@@ -50,10 +50,11 @@ export interface Stack extends OpenDoor {
 export async function startStack(
   options: Partial<GateOptions> = {},
   emulatorOptions: EmulatorOptions = {},
+  doorOptions: Partial<DoorOptions> = {},
 ): Promise<Stack> {
   const zeroid = await startEmulator(emulatorOptions)
   onTestFinished(() => zeroid.close())
-  const door = await openDoor({ url: zeroid.url, ...options })
+  const door = await openDoor({ url: zeroid.url, ...options }, doorOptions)
   return {
     ...door,
     zeroid,

@@ -30,6 +30,7 @@ const identityHeaders = [
   'X-Zeroid-Mission-ID',
   'X-Zeroid-Token-ID',
   'X-Zeroid-Owner',
+  'X-Zeroid-Proof',
 ]
 
 /** A request as text, with these header lines. */
@@ -45,7 +46,7 @@ const request = (
 function expectRefused(answer: Response): void {
   expect(answer.status).toBe(401)
   expect(answer.headers.get('www-authenticate')).toMatch(
-    /^Bearer error="(missing_token|invalid_request|invalid_token)", resource_metadata="http:[^"]+"$/,
+    /^Bearer error="(missing_token|invalid_request|invalid_token)", resource_metadata="http:[^"]+"(, DPoP error="\w+", algs="[\w ]+")?$/,
   )
   expect(answer.headers.get('cache-control')).toBe('no-store')
   for (const name of identityHeaders) expect(answer.headers.get(name)).toBeNull()
@@ -74,7 +75,7 @@ describe('Input', () => {
         Bearer: 'invalid_request',
         'Basic dXNlcjpwYXNz': 'invalid_request',
         [`Basic ${text}`]: 'invalid_request',
-        [`DPoP ${text}`]: 'invalid_request',
+        [`DPoP ${text}`]: 'invalid_token',
         [`Token ${text}`]: 'invalid_request',
         [`Bearers ${text}`]: 'invalid_request',
         [text]: 'invalid_request',
@@ -610,6 +611,7 @@ describe('Claims', () => {
       'X-Zeroid-Mission-ID': 'mission-1',
       'X-Zeroid-Token-ID': 'jti-1',
       'X-Zeroid-Owner': 'user_owner',
+      'X-Zeroid-Proof': null,
     })
     const absent = ['identity_type', 'trust_level', 'external_id', 'scopes']
     const bare = token(Object.fromEntries(absent.map((name) => [name, undefined])))

@@ -121,7 +121,7 @@ describe('the metrics', () => {
 
   test('are served beside health and readiness, and not at the door', async () => {
     const forge = await startMeasured()
-    const admin = createAdmin(forge.gate, forge.metrics)
+    const admin = createAdmin(forge.gate.status, forge.metrics)
     const url = await listen(admin, { host: '127.0.0.1', port: 0 })
     try {
       const health = await fetch(`${url}/health`)
@@ -150,7 +150,7 @@ describe('the metrics', () => {
     const forge = await startMeasured()
     await forge.server.pause()
     const away = await startForge({ url: forge.server.url })
-    const admin = createAdmin(away.gate, createMetrics())
+    const admin = createAdmin(away.gate.status, createMetrics())
     const url = await listen(admin, { host: '127.0.0.1', port: 0 })
     const ready = await fetch(`${url}/ready`)
     expect(ready.status).toBe(503)

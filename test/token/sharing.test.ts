@@ -15,6 +15,7 @@ function fresh(changed: Partial<Claims> = {}): Claims {
       grantType: 'client_credentials',
       missionId: 'm1',
       scopes: ['data:read', 'data:write'],
+      audiences: ['https://api.example.com'],
       tools: [],
       delegationDepth: 1,
       profile: 'legacy',
@@ -37,6 +38,13 @@ test('holds one list for equal lists of scopes', () => {
   expect(share(fresh({ scopes: ['data:write', 'data:read'] })).scopes).not.toBe(
     share(fresh()).scopes,
   )
+})
+
+test('holds one list for the same single audience, and keeps longer lists apart', () => {
+  const { share } = createSharedStrings()
+  expect(share(fresh()).audiences).toBe(share(fresh()).audiences)
+  const both = ['https://api.example.com', 'https://b.example.com']
+  expect(share(fresh({ audiences: both })).audiences).toEqual(both)
 })
 
 test('goes on where more names come than it holds', () => {

@@ -5,14 +5,14 @@ import { usage } from '../usage.ts'
 const maxBytes = 1_048_576
 
 /**
- * Reads the token. `Bearer ` before it and blank space around it do not count.
+ * Reads the token. `Bearer ` or `DPoP ` before it and blank space around it do not count.
  *
  * @param file its path; undefined or `-`: standard input
  * @throws CommandError (64) where there is none
  */
 export async function readToken(file: string | undefined): Promise<string> {
   const text = file === undefined || file === '-' ? await readStdin() : await readText(file)
-  const token = text.trim().replace(/^bearer(\s+|$)/i, '')
+  const token = text.trim().replace(/^(bearer|dpop)(\s+|$)/i, '')
   if (token === '') throw usage('explain', 'no token given')
   return token
 }

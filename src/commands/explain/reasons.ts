@@ -16,6 +16,8 @@ export const checks = [
   'times',
   'signals',
   'evidence',
+  'proof',
+  'route',
 ] as const
 
 export type Check = (typeof checks)[number]
@@ -71,6 +73,50 @@ const reasons: Readonly<Record<DenyReason | UnknownReason, Reason>> = {
   issued_before_known: { check: 'evidence', text: 'issued before the gate knew all signals' },
   signal_pending: { check: 'evidence', text: 'a signal came in and is not applied yet' },
   tied_with_signal: { check: 'evidence', text: 'issued in the same moment as a signal' },
+  proof_missing: { check: 'proof', text: 'bound to a key, and no DPoP proof came with it' },
+  several_proofs: { check: 'proof', text: 'more than one DPoP header' },
+  token_not_bound: { check: 'proof', text: 'bound to no key, so that no proof can hold' },
+  invalid_dpop_proof: { check: 'proof', text: 'not a DPoP proof' },
+  unsupported_algorithm: { check: 'proof', text: 'signed by an algorithm that is not accepted' },
+  invalid_signature: { check: 'proof', text: 'its signature does not hold' },
+  cnf_jkt_mismatch: { check: 'proof', text: 'made with another key than the token is bound to' },
+  htm_mismatch: { check: 'proof', text: 'made for another method' },
+  htu_mismatch: {
+    check: 'proof',
+    text: 'made for another URL (GATE_PUBLIC_URL where the proxy changes it)',
+  },
+  ath_mismatch: { check: 'proof', text: 'made for another token' },
+  iat_outside_window: { check: 'proof', text: 'older than a minute, or from the future' },
+  dpop_replay_detected: { check: 'proof', text: 'used before' },
+  dpop_nonce_required: { check: 'proof', text: 'without a nonce of ours, or with an old one' },
+  body_hash_mismatch: { check: 'proof', text: 'made for another body' },
+  replay_memory_full: { check: 'proof', text: 'more proofs than GATE_DPOP_PROOFS a minute' },
+  policy_not_loaded: {
+    check: 'route',
+    text: 'no rules that can be used were in GATE_POLICY_FILE yet',
+  },
+  request_ambiguous: {
+    check: 'route',
+    text: 'described in two ways; GATE_DIALECT names the one to believe',
+  },
+  request_not_described: {
+    check: 'route',
+    text: 'the proxy does not tell what the request was (GATE_DIALECT)',
+  },
+  path_refused: { check: 'route', text: 'a path that backends may read in different ways' },
+  no_route: { check: 'route', text: 'no route of the policy matches' },
+  insufficient_scope: { check: 'route', text: 'a scope is missing' },
+  insufficient_trust: { check: 'route', text: 'the trust level is too low' },
+  identity_type_not_allowed: { check: 'route', text: 'for other identity types' },
+  sub_type_not_allowed: { check: 'route', text: 'for other sub types' },
+  tenant_not_allowed: { check: 'route', text: 'for other tenants' },
+  audience_not_allowed: { check: 'route', text: 'the token is for another audience' },
+  delegation_too_deep: { check: 'route', text: 'delegated too often' },
+  actor_not_allowed: {
+    check: 'route',
+    text: 'a party of the delegation is not among those allowed',
+  },
+  tool_not_allowed: { check: 'route', text: 'the token does not allow the tool' },
   // Nothing is known of how far it came.
   internal_error: { check: 'bearer', text: 'the check itself failed' },
 }

@@ -2,7 +2,9 @@ import type { Settings } from '../../config/table.ts'
 import type { GateStatus } from '../../gate/status.ts'
 import { identityHeaders } from '../../http/identity-headers.ts'
 import type { IntrospectionResult } from '../../observe/observer.ts'
+import type { Route } from '../../policy/policy.ts'
 import type { Verdict } from '../../verdict.ts'
+import { askedOf } from './asked.ts'
 import type { Peek } from './peek.ts'
 import { peek, quote } from './peek.ts'
 import type { Check } from './reasons.ts'
@@ -19,6 +21,8 @@ export interface Findings {
   readonly introspection: IntrospectionResult | undefined
   /** Epoch milliseconds. */
   readonly now: number
+  /** The route that decides on the request, where one was named. */
+  readonly route?: Route | undefined
 }
 
 /**
@@ -88,6 +92,10 @@ function passed(check: Check, seen: Peek, findings: Findings): string {
       return signalsOf(seen, findings)
     case 'evidence':
       return evidenceOf(findings)
+    case 'proof':
+      return proofOf(seen, findings)
+    case 'route':
+      return routeOf(findings)
   }
 }
 
@@ -111,9 +119,34 @@ function shown(check: Check, seen: Peek, findings: Findings): string | undefined
       return introspection === undefined || introspection === 'inactive'
         ? undefined
         : `introspection: ${introspection}`
+    case 'proof':
+    case 'route':
+      return lacking(findings)
     default:
       return undefined
   }
+}
+
+function proofOf({ claims }: Peek, { settings, route }: Findings): string {
+  if (claims?.keyThumbprint === undefined) return 'none needed: the token is bound to no key'
+  if (!settings.dpop) return 'not asked for: the token is bound to a key, and GATE_DPOP is off'
+  if (route?.dpop === 'off') return 'not asked for: the token is bound to a key, the route says off'
+  return 'not checked here: the token is bound to a key, so each request needs a DPoP proof'
+}
+
+function routeOf({ route, settings }: Findings): string {
+  if (route !== undefined) {
+    return `${route.name} lets it pass${route.shadow ? ' (shadow: it would whatever it asks)' : ''}`
+  }
+  return settings.policyFile === undefined
+    ? 'no policy (GATE_POLICY_FILE is not set)'
+    : 'not looked at (--url names a request)'
+}
+
+/** What the caller lacks, by the refusal of the route. */
+function lacking({ verdict, route }: Findings): string | undefined {
+  if (verdict.outcome !== 'deny' || route === undefined) return undefined
+  return askedOf(route, verdict)
 }
 
 function tenantOf({ claims }: Peek): string {

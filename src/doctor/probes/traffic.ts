@@ -39,6 +39,43 @@ export const trafficProbes: readonly Probe[] = [
     },
   },
   {
+    id: 'proof',
+    title: 'a DPoP proof reaches the gate, and the backend too',
+    needs: 'gate',
+    async run(site, gate) {
+      gate.clear()
+      const sent = ['DPoP', 'proof-by-doctor']
+      const echo = echoOf(await site.client.send({ headers: [...bearer(site), ...sent] }))
+      if (isFinding(echo)) return echo
+      for (const [who, got] of [
+        ['gate', gate.seen()[0]?.headers ?? []],
+        ['backend', echo.headers],
+      ] as const) {
+        if (valuesOf(got, 'DPoP').join() === 'proof-by-doctor') continue
+        return { problem: `the client's DPoP header did not reach the ${who}`, fix: 'proof' }
+      }
+      return undefined
+    },
+  },
+  {
+    id: 'preflight',
+    title: 'a CORS preflight reaches the gate, and the backend where the gate lets it',
+    needs: 'gate',
+    async run(site, gate) {
+      gate.clear()
+      const sent = ['Origin', 'https://doctor.invalid', 'Access-Control-Request-Method', 'PUT']
+      const headers = [...bearer(site), ...sent]
+      const echo = echoOf(await site.client.send({ method: 'OPTIONS', headers }))
+      if (isFinding(echo)) return { ...echo, fix: 'preflight' }
+      const got = gate.seen()[0]?.headers ?? []
+      const lost = ['Origin', 'Access-Control-Request-Method'].find(
+        (name) => valuesOf(got, name).join() !== sent[sent.indexOf(name) + 1],
+      )
+      if (lost === undefined) return undefined
+      return { problem: `the client's ${lost} did not reach the gate`, fix: 'preflight' }
+    },
+  },
+  {
     id: 'websocket',
     title: 'a WebSocket handshake passes with a token',
     async run(site) {

@@ -1,0 +1,156 @@
+import type { Deny } from '../verdict.ts'
+import { withoutQuery } from './direct.ts'
+import type { Target } from './target.ts'
+
+/**
+ * In whose words a proxy tells what the client's request was.
+ *
+ * - `forwarded`: `X-Forwarded-Method`, `-Proto`, `-Host` and `-Uri` (Caddy, Traefik, HAProxy and
+ *   nginx as shipped here);
+ * - `original`: `X-Original-Method` and `X-Original-URL` (ingress-nginx), or `X-Original-URI`, which
+ *   tells neither scheme nor host: the host is then the auth request's own;
+ * - `envoy`: the auth request is the client's own, its path below `/ext-authz`.
+ */
+export type Dialect = 'forwarded' | 'original' | 'envoy'
+
+/** All of them. */
+export const dialects: readonly Dialect[] = ['forwarded', 'original', 'envoy']
+
+/** An auth request; Node's `IncomingMessage` is one. */
+export interface AuthRequest {
+  readonly rawHeaders: readonly string[]
+  readonly method?: string | undefined
+  readonly url?: string | undefined
+}
+
+/** The headers that tell something of a request, by the name of what they tell. */
+const headerNames = {
+  'x-forwarded-method': 'forwardedMethod',
+  'x-forwarded-uri': 'forwardedUri',
+  'x-forwarded-proto': 'forwardedProto',
+  'x-forwarded-host': 'forwardedHost',
+  'x-original-method': 'originalMethod',
+  'x-original-uri': 'originalUri',
+  'x-original-url': 'originalUrl',
+  host: 'host',
+  origin: 'origin',
+  'access-control-request-method': 'requestedMethod',
+} as const
+
+type Told = { -readonly [Name in (typeof headerNames)[keyof typeof headerNames]]?: string }
+
+const ambiguous: Deny = {
+  outcome: 'deny',
+  status: 400,
+  code: 'invalid_request',
+  reason: 'request_ambiguous',
+}
+
+const byName = new Map<string, keyof Told>(Object.entries(headerNames))
+const longestName = 29
+
+/**
+ * Makes a reader of one dialect. It believes what the proxy says and nothing else: a request that
+ * also carries the words of another dialect is refused with 400, since one of the two must be the
+ * client's own.
+ *
+ * @param dialect `GATE_DIALECT`
+ * @param relayPath where auth requests that carry the client's own path come in
+ * @returns what the client's request was; parts that nobody told are undefined
+ */
+export function createDialect(
+  dialect: Dialect,
+  relayPath: string,
+): (request: AuthRequest) => Target | Deny {
+  const readers: Record<Dialect, (told: Told, request: AuthRequest) => Target | undefined> = {
+    forwarded: readForwarded,
+    original: readOriginal,
+    envoy: (told, request) => readEnvoy(told, request, relayPath),
+  }
+  const read = readers[dialect]
+  return (request) => {
+    const told = collect(request.rawHeaders)
+    return (told === undefined ? undefined : read(told, request)) ?? ambiguous
+  }
+}
+
+/** @returns undefined where something is told twice, or several things at once */
+function collect(rawHeaders: readonly string[]): Told | undefined {
+  const told: Told = {}
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] as string
+    if (name.length > longestName) continue
+    const key = byName.get(name.toLowerCase())
+    // An empty header is one that the proxy took away.
+    const value = rawHeaders[i + 1] as string
+    if (key === undefined || value === '') continue
+    if (told[key] !== undefined) return undefined
+    told[key] = value
+  }
+  return told
+}
+
+function readForwarded(told: Told): Target | undefined {
+  const { originalMethod, originalUri, originalUrl } = told
+  if ((originalMethod ?? originalUri ?? originalUrl) !== undefined) return undefined
+  return targetOf(told, {
+    method: told.forwardedMethod,
+    scheme: told.forwardedProto,
+    host: told.forwardedHost,
+    path: told.forwardedUri,
+  })
+}
+
+function readOriginal(told: Told): Target | undefined {
+  if ((told.forwardedMethod ?? told.forwardedUri) !== undefined) return undefined
+  const method = told.originalMethod
+  if (told.originalUrl === undefined) {
+    return targetOf(told, { method, scheme: undefined, host: told.host, path: told.originalUri })
+  }
+  const [, scheme, host, path = '/'] =
+    /^([a-z]+):\/\/([^/?#]+)(?:(\/[^?]*)|$|(?=\?))/i.exec(told.originalUrl) ?? []
+  if (scheme === undefined) return undefined
+  if (told.originalUri !== undefined && withoutQuery(told.originalUri) !== path) return undefined
+  return targetOf(told, { method, scheme, host, path })
+}
+
+function readEnvoy(
+  told: Told,
+  { method, url = '' }: AuthRequest,
+  relay: string,
+): Target | undefined {
+  const { forwardedMethod, forwardedUri, originalMethod, originalUri, originalUrl } = told
+  const other = forwardedMethod ?? forwardedUri ?? originalMethod ?? originalUri ?? originalUrl
+  if (other !== undefined) return undefined
+  // `/ext-authz` alone is a proxy that does not append the client's path.
+  const path = url.startsWith(`${relay}/`) ? url.slice(relay.length) : undefined
+  return targetOf(told, { method, scheme: told.forwardedProto, host: told.host, path })
+}
+
+/** The parts of a request as they were told. */
+interface Parts {
+  readonly method: string | undefined
+  readonly scheme: string | undefined
+  readonly host: string | undefined
+  readonly path: string | undefined
+}
+
+const schemes: Readonly<Record<string, 'http' | 'https'>> = {
+  http: 'http',
+  https: 'https',
+  ws: 'http',
+  wss: 'https',
+}
+
+/** @returns undefined where a part is a list: of several proxies, each told something else */
+function targetOf(told: Told, { method, scheme, host, path }: Parts): Target | undefined {
+  if (`${method ?? ''}${scheme ?? ''}${host ?? ''}`.includes(',')) return undefined
+  const preflight = method === 'OPTIONS' && told.origin !== undefined
+  return {
+    method,
+    scheme: scheme === undefined ? undefined : schemes[scheme.toLowerCase()],
+    host,
+    path: path === undefined ? undefined : withoutQuery(path),
+    preflightFor: preflight ? told.requestedMethod : undefined,
+  }
+}
