@@ -54,6 +54,11 @@ services:
     environment:
       ZEROID_URL: http://zeroid:8899
       GATE_LISTEN: 0.0.0.0:8900
+      # GATE_POLICY_FILE: /etc/zeroid-gate/policy.yaml
+    # Rules per route, such as policy.yaml beside this file. An editor that puts a new file in its
+    # place needs "docker compose restart gate"; one that writes into it does not.
+    # volumes:
+    #   - ./policy.yaml:/etc/zeroid-gate/policy.yaml:ro
     # Only the proxy reaches the gate: no port is published.
     read_only: true
     cap_drop: [ALL]

@@ -23,21 +23,32 @@ export interface AuthRequest {
   readonly url?: string | undefined
 }
 
-/** The headers that tell something of a request, by the name of what they tell. */
+/** The headers that tell something of a request, as they are usually written. */
 const headerNames = {
-  'x-forwarded-method': 'forwardedMethod',
-  'x-forwarded-uri': 'forwardedUri',
-  'x-forwarded-proto': 'forwardedProto',
-  'x-forwarded-host': 'forwardedHost',
-  'x-original-method': 'originalMethod',
-  'x-original-uri': 'originalUri',
-  'x-original-url': 'originalUrl',
-  host: 'host',
-  origin: 'origin',
-  'access-control-request-method': 'requestedMethod',
+  'X-Forwarded-Method': 'forwardedMethod',
+  'X-Forwarded-Uri': 'forwardedUri',
+  'X-Forwarded-Proto': 'forwardedProto',
+  'X-Forwarded-Host': 'forwardedHost',
+  'X-Original-Method': 'originalMethod',
+  'X-Original-URI': 'originalUri',
+  'X-Original-URL': 'originalUrl',
+  Host: 'host',
+  Origin: 'origin',
+  'Access-Control-Request-Method': 'requestedMethod',
 } as const
 
-type Told = { -readonly [Name in (typeof headerNames)[keyof typeof headerNames]]?: string }
+type Told = Record<(typeof headerNames)[keyof typeof headerNames], string | undefined>
+
+/** By the two usual spellings, so that few names must be put into lower case first. */
+const byName = new Map<string, keyof Told>(
+  Object.entries(headerNames).flatMap(([name, key]) => [
+    [name, key],
+    [name.toLowerCase(), key],
+  ]),
+)
+/** A bit for each length that one of the names has: most other headers are told apart by it. */
+const lengths = Object.keys(headerNames).reduce((bits, { length }) => bits | (1 << length), 0)
+const longestName = 29
 
 const ambiguous: Deny = {
   outcome: 'deny',
@@ -45,9 +56,6 @@ const ambiguous: Deny = {
   code: 'invalid_request',
   reason: 'request_ambiguous',
 }
-
-const byName = new Map<string, keyof Told>(Object.entries(headerNames))
-const longestName = 29
 
 /**
  * Makes a reader of one dialect. It believes what the proxy says and nothing else: a request that
@@ -76,11 +84,23 @@ export function createDialect(
 
 /** @returns undefined where something is told twice, or several things at once */
 function collect(rawHeaders: readonly string[]): Told | undefined {
-  const told: Told = {}
+  // All members at once: one that is added later would make each request's object slow.
+  const told: Told = {
+    forwardedMethod: undefined,
+    forwardedUri: undefined,
+    forwardedProto: undefined,
+    forwardedHost: undefined,
+    originalMethod: undefined,
+    originalUri: undefined,
+    originalUrl: undefined,
+    host: undefined,
+    origin: undefined,
+    requestedMethod: undefined,
+  }
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] as string
-    if (name.length > longestName) continue
-    const key = byName.get(name.toLowerCase())
+    if (name.length > longestName || ((lengths >> name.length) & 1) === 0) continue
+    const key = byName.get(name) ?? byName.get(name.toLowerCase())
     // An empty header is one that the proxy took away.
     const value = rawHeaders[i + 1] as string
     if (key === undefined || value === '') continue
@@ -93,25 +113,26 @@ function collect(rawHeaders: readonly string[]): Told | undefined {
 function readForwarded(told: Told): Target | undefined {
   const { originalMethod, originalUri, originalUrl } = told
   if ((originalMethod ?? originalUri ?? originalUrl) !== undefined) return undefined
-  return targetOf(told, {
-    method: told.forwardedMethod,
-    scheme: told.forwardedProto,
-    host: told.forwardedHost,
-    path: told.forwardedUri,
-  })
+  return targetOf(
+    told,
+    told.forwardedMethod,
+    told.forwardedProto,
+    told.forwardedHost,
+    told.forwardedUri,
+  )
 }
 
 function readOriginal(told: Told): Target | undefined {
   if ((told.forwardedMethod ?? told.forwardedUri) !== undefined) return undefined
   const method = told.originalMethod
   if (told.originalUrl === undefined) {
-    return targetOf(told, { method, scheme: undefined, host: told.host, path: told.originalUri })
+    return targetOf(told, method, undefined, told.host, told.originalUri)
   }
   const [, scheme, host, path = '/'] =
     /^([a-z]+):\/\/([^/?#]+)(?:(\/[^?]*)|$|(?=\?))/i.exec(told.originalUrl) ?? []
   if (scheme === undefined) return undefined
   if (told.originalUri !== undefined && withoutQuery(told.originalUri) !== path) return undefined
-  return targetOf(told, { method, scheme, host, path })
+  return targetOf(told, method, scheme, host, path)
 }
 
 function readEnvoy(
@@ -124,33 +145,39 @@ function readEnvoy(
   if (other !== undefined) return undefined
   // `/ext-authz` alone is a proxy that does not append the client's path.
   const path = url.startsWith(`${relay}/`) ? url.slice(relay.length) : undefined
-  return targetOf(told, { method, scheme: told.forwardedProto, host: told.host, path })
-}
-
-/** The parts of a request as they were told. */
-interface Parts {
-  readonly method: string | undefined
-  readonly scheme: string | undefined
-  readonly host: string | undefined
-  readonly path: string | undefined
-}
-
-const schemes: Readonly<Record<string, 'http' | 'https'>> = {
-  http: 'http',
-  https: 'https',
-  ws: 'http',
-  wss: 'https',
+  return targetOf(told, method, told.forwardedProto, told.host, path)
 }
 
 /** @returns undefined where a part is a list: of several proxies, each told something else */
-function targetOf(told: Told, { method, scheme, host, path }: Parts): Target | undefined {
-  if (`${method ?? ''}${scheme ?? ''}${host ?? ''}`.includes(',')) return undefined
-  const preflight = method === 'OPTIONS' && told.origin !== undefined
+function targetOf(
+  told: Told,
+  method: string | undefined,
+  proto: string | undefined,
+  host: string | undefined,
+  path: string | undefined,
+): Target | undefined {
+  const scheme = proto === undefined ? undefined : schemeOf(proto)
+  if (scheme === 'list' || method?.includes(',') || host?.includes(',')) return undefined
   return {
     method,
-    scheme: scheme === undefined ? undefined : schemes[scheme.toLowerCase()],
+    scheme,
     host,
     path: path === undefined ? undefined : withoutQuery(path),
-    preflightFor: preflight ? told.requestedMethod : undefined,
+    preflightFor:
+      method === 'OPTIONS' && told.origin !== undefined ? told.requestedMethod : undefined,
+  }
+}
+
+function schemeOf(proto: string): 'http' | 'https' | 'list' | undefined {
+  if (proto === 'https' || proto === 'http') return proto
+  switch (proto.toLowerCase()) {
+    case 'https':
+    case 'wss':
+      return 'https'
+    case 'http':
+    case 'ws':
+      return 'http'
+    default:
+      return proto.includes(',') ? 'list' : undefined
   }
 }

@@ -897,7 +897,7 @@ export function contract(framework: Framework): void {
 
     test('ends when its token expires', async () => {
       const here = await site({ gate: { clockSkew: 0 } })
-      const stream = await openStream(here.app.url, await here.mint({ ttl: 1 }))
+      const stream = await openStream(here.app.url, await here.mint({ ttl: 2 }))
       expect(await stream.ended()).toContain('token_expired')
     })
 

@@ -121,6 +121,24 @@ describeWith('both overlays', [kustomize], () => {
       expect(JSON.stringify(manifests)).not.toMatch(/secretKeyRef|secretRef/)
     })
 
+    test('rules come from a ConfigMap that may be missing, as a folder of the gate alone', () => {
+      const name = 'zeroid-gate-policy'
+      const volume = pod.volumes?.find((each) => each.name === name)
+      expect(volume).toEqual({ name, configMap: { name, optional: true } })
+      const mounts = containersOf(pod).flatMap(({ name: container, volumeMounts = [] }) =>
+        volumeMounts.filter((mount) => mount.name === name).map((mount) => [container, mount]),
+      )
+      // With a subPath the kubelet would never bring a changed file.
+      expect(mounts).toEqual([
+        ['zeroid-gate', { name, mountPath: '/etc/zeroid-gate', readOnly: true }],
+      ])
+
+      expect(settings().policyFile).toBeUndefined()
+      const text = readFileSync(join(folder, 'base/settings.env'), 'utf8')
+      const [, line = ''] = /^# (GATE_POLICY_FILE=.*)$/m.exec(text) ?? []
+      expect(line).toBe('GATE_POLICY_FILE=/etc/zeroid-gate/policy.yaml')
+    })
+
     test('every container runs without rights', () => {
       for (const { name, securityContext } of containersOf(pod)) {
         expect(securityContext, name).toEqual({

@@ -53,12 +53,14 @@ export interface Probe {
 export interface Volume {
   readonly name: string
   readonly secret?: { readonly secretName: string }
+  readonly configMap?: { readonly name: string; readonly optional?: boolean }
 }
 
 export interface Mount {
   readonly name: string
   readonly mountPath: string
   readonly readOnly?: boolean
+  readonly subPath?: string
 }
 
 /** Where the manifests are. */

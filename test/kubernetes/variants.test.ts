@@ -167,8 +167,11 @@ describe('the examples', () => {
 
   test('Traefik and Gateway API send the gate what it reads, and nothing else', () => {
     expect(forwardAuth.authRequestHeaders).toEqual(requestHeadersForGate)
-    // Authorization is always sent.
-    expect(['Authorization', ...externalAuth.http.allowedHeaders]).toEqual(requestHeadersForGate)
+    // Authorization, Host, method and path are always sent; the scheme is the gateway's own word.
+    expect(['Authorization', ...externalAuth.http.allowedHeaders]).toEqual([
+      ...requestHeadersForGate,
+      'X-Forwarded-Proto',
+    ])
     expect(externalAuth.forwardBody ?? forwardAuth.forwardBody).toBeUndefined()
   })
 

@@ -1,9 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { parseAllDocuments } from 'yaml'
+import { parse, parseAllDocuments } from 'yaml'
 import { identityHeaderNames } from '../../src/http/identity-headers.ts'
+import { inspectPolicy } from '../../src/policy/check.ts'
+import { parsePolicy } from '../../src/policy/document.ts'
 import { configFor, proxyKinds } from '../../src/proxies/index.ts'
 import { defaultOptions } from '../../src/proxies/options.ts'
+import { dialects } from '../../src/request/dialect.ts'
 
 const deploy = new URL('../../deploy/', import.meta.url)
 const folder = (kind: string): string => (kind === 'compose' ? '' : `${kind}/`)
@@ -30,6 +33,55 @@ describe.each(proxyKinds)('deploy: %s', (kind) => {
       .join('\n')
       .toLowerCase()
     for (const name of identityHeaderNames) expect(text).toContain(name.toLowerCase())
+  })
+})
+
+describe('the example of a policy', () => {
+  const text = readFileSync(new URL('policy.yaml', deploy), 'utf8')
+
+  test('can be used, and nothing about it is odd', () => {
+    const policy = parsePolicy(text)
+    expect(policy.routes.map(({ name }) => name)).toEqual(['health', 'tools', 'payments', 'read'])
+    for (const dialect of dialects) {
+      expect(inspectPolicy(policy, dialect).errors).toEqual([])
+    }
+    expect(inspectPolicy(policy, 'forwarded').warnings).toEqual([])
+  })
+
+  test('is what compose and Kubernetes would mount', () => {
+    for (const kind of ['compose', 'kubernetes'] as const) {
+      const texts = Object.values(configFor(kind, defaultOptions)).join('\n')
+      expect(texts).toMatch(/# GATE_POLICY_FILE[=:] ?\/etc\/zeroid-gate\/policy\.yaml$/m)
+    }
+    const { services } = parse(
+      (configFor('compose', defaultOptions)['compose.yml'] ?? '').replace(
+        /^( *)# (GATE_POLICY_FILE.*|volumes:| {2}- \.\/policy\.yaml.*)$/gm,
+        '$1$2',
+      ),
+    )
+    expect(services.gate.environment.GATE_POLICY_FILE).toBe('/etc/zeroid-gate/policy.yaml')
+    expect(services.gate.volumes).toEqual(['./policy.yaml:/etc/zeroid-gate/policy.yaml:ro'])
+  })
+})
+
+test('every config says how it tells the gate of requests, and does', () => {
+  const told = proxyKinds.flatMap((kind) => Object.entries(configFor(kind, defaultOptions)))
+  const dialectOf = Object.fromEntries(
+    told.flatMap(([name, text]) => {
+      const [, dialect] = /GATE_DIALECT(?:=| must be )(forwarded|envoy)[:,]/.exec(text) ?? []
+      return dialect === undefined ? [] : [[name.split('/').at(-1) ?? '', dialect]]
+    }),
+  )
+  expect(dialectOf).toEqual({
+    'zeroid-gate.conf': 'forwarded',
+    Caddyfile: 'forwarded',
+    'dynamic.yml': 'forwarded',
+    'envoy.yaml': 'forwarded',
+    'haproxy.cfg': 'forwarded',
+    'traefik.yaml': 'forwarded',
+    'istio.yaml': 'envoy',
+    'envoy-gateway.yaml': 'envoy',
+    'gateway-api.yaml': 'envoy',
   })
 })
 
