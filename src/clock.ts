@@ -71,6 +71,15 @@ export interface ServerClock {
   observe(date: string | undefined, elapsed?: number): void
 }
 
+/** The last `Date`, and when it was seen. Milliseconds. */
+interface Seen {
+  readonly server: number
+  /** When its request was sent (monotonic). */
+  readonly sent: number
+  readonly monotonic: number
+  readonly wall: number
+}
+
 /**
  * Follows the server's clock. Within the leeway our own clock is used as it is, so that a `Date`
  * header's whole seconds add no jitter; past it the difference is made up, so that a gate whose
@@ -80,16 +89,15 @@ export interface ServerClock {
  * @param leeway milliseconds, `GATE_CLOCK_SKEW`
  */
 export function createServerClock(clock: Clock, leeway: number): ServerClock {
-  let seen: { server: number; sent: number; monotonic: number; wall: number } | undefined
+  let seen: Seen | undefined
   let trustedFrom = Number.NEGATIVE_INFINITY
 
   function read(monotonic: number = clock.monotonic()): ServerTime {
     const wall = clock.now()
     if (seen === undefined) return { now: wall, latest: wall, hidden: 0 }
-    const elapsed = monotonic - seen.monotonic
-    const ahead = wall - seen.wall - elapsed
+    const server = serverAt(seen, monotonic)
+    const ahead = wall - seen.wall - (monotonic - seen.monotonic)
     const hidden = ahead > drift ? ahead : 0
-    const server = seen.server + elapsed
     const now = isCredible(server, wall) && Math.abs(server - wall) > leeway ? server : wall
     return {
       now,
@@ -100,7 +108,8 @@ export function createServerClock(clock: Clock, leeway: number): ServerClock {
 
   function date(): number | undefined {
     if (seen === undefined) return undefined
-    return seen.server + (clock.monotonic() - seen.monotonic) + read().hidden
+    const monotonic = clock.monotonic()
+    return serverAt(seen, monotonic) + read(monotonic).hidden
   }
 
   return {
@@ -108,8 +117,7 @@ export function createServerClock(clock: Clock, leeway: number): ServerClock {
     now: () => read().now,
     latest: () => read().latest,
     date,
-    offset: () =>
-      seen === undefined ? 0 : seen.server + (clock.monotonic() - seen.monotonic) - clock.now(),
+    offset: () => (seen === undefined ? 0 : serverAt(seen, clock.monotonic()) - clock.now()),
     trustedFrom: () => trustedFrom,
     observe(header, elapsed = 0) {
       const parsed = header === undefined ? Number.NaN : Date.parse(header)
@@ -125,6 +133,11 @@ export function createServerClock(clock: Clock, leeway: number): ServerClock {
       seen = { server, sent: monotonic - elapsed, monotonic, wall: clock.now() }
     },
   }
+}
+
+/** The server's time by its last `Date` and our monotonic clock alone. */
+function serverAt(seen: Seen, monotonic: number): number {
+  return seen.server + (monotonic - seen.monotonic)
 }
 
 function isCredible(server: number, ours: number): boolean {

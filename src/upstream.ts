@@ -1,6 +1,8 @@
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import type { IncomingHttpHeaders } from 'node:http'
 import type { Readable } from 'node:stream'
+import { PassThrough } from 'node:stream'
 import { rootCertificates } from 'node:tls'
 import type { Dispatcher } from 'undici'
 import { Pool } from 'undici'
@@ -103,17 +105,12 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     const sentAt = performance.now()
     const timer = setTimeout(() => late.abort(), request.timeout)
     try {
-      const answer = await streams.request({
-        method: 'GET',
-        path: prefix + request.path,
-        headers: { 'accept-encoding': 'identity', ...request.headers },
-        signal: AbortSignal.any([late.signal, request.signal]),
-      })
-      options.onDate?.(single(answer.headers.date), performance.now() - sentAt)
-      // Whatever ends a stream is told by its reader; an error that nobody reads must not be fatal.
-      answer.body.on('error', () => {})
-      const contentType = single(answer.headers['content-type']) ?? ''
-      return { status: answer.statusCode, contentType, body: answer.body }
+      const { status, headers, body } = await begin(
+        request,
+        AbortSignal.any([late.signal, request.signal]),
+      )
+      options.onDate?.(single(headers.date), performance.now() - sentAt)
+      return { status, contentType: single(headers['content-type']) ?? '', body }
     } catch (error) {
       if (late.signal.aborted) {
         throw new UpstreamError('timeout', `no answer began within ${request.timeout} ms`)
@@ -122,6 +119,28 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     } finally {
       clearTimeout(timer)
     }
+  }
+
+  /**
+   * Written into a stream of our own: a body of the pool's `request` is paused and resumed for
+   * every few hundred bytes that a slow reader takes, and the rest is copied each time.
+   */
+  function begin(
+    { path, headers: extra }: UpstreamStreamRequest,
+    signal: AbortSignal,
+  ): Promise<{ status: number; headers: IncomingHttpHeaders; body: Readable }> {
+    const headers = { 'accept-encoding': 'identity', ...extra }
+    const body = new PassThrough({ highWaterMark: 65_536 })
+    // Whatever ends a stream is told by its reader; an error that nobody reads must not be fatal.
+    body.on('error', () => {})
+    return new Promise((resolve, reject) => {
+      streams
+        .stream({ method: 'GET', path: prefix + path, headers, signal }, (answer) => {
+          resolve({ status: answer.statusCode, headers: answer.headers, body })
+          return body
+        })
+        .catch(reject)
+    })
   }
 
   async function send(request: UpstreamRequest): Promise<UpstreamAnswer> {

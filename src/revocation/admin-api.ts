@@ -2,7 +2,9 @@ import { z } from 'zod'
 import { UpstreamError } from '../errors.ts'
 import type { Upstream, UpstreamStream } from '../upstream.ts'
 import type { AdminCredentials } from './admin-credentials.ts'
+import { boundEvents } from './bounded-events.ts'
 import type { TenantOf } from './tenant.ts'
+import { createTurns } from './turns.ts'
 
 /** The admin routes that a feed reads, for one tenant each time. */
 export interface AdminApi {
@@ -10,7 +12,7 @@ export interface AdminApi {
   signals(tenant: TenantOf, limit: number): Promise<readonly unknown[]>
   /** The WIMSE URI of an identity; undefined where the tenant has none of this id. @throws UpstreamError */
   wimseUri(tenant: TenantOf, identityId: string): Promise<string | undefined>
-  /** The signal stream. @throws UpstreamError */
+  /** The signal stream; fails where an event grows past its bound. @throws UpstreamError */
   stream(tenant: TenantOf, signal: AbortSignal): Promise<UpstreamStream>
 }
 
@@ -29,6 +31,8 @@ const timeout = 3_000
  * @param options the way to the server, credentials, prefix
  */
 export function createAdminApi({ upstream, credentials, prefix }: AdminApiOptions): AdminApi {
+  const turns = createTurns()
+
   async function headersFor(tenant: TenantOf): Promise<Record<string, string>> {
     const authorization = await credentials.authorization()
     return {
@@ -85,7 +89,7 @@ export function createAdminApi({ upstream, credentials, prefix }: AdminApiOption
       const path = `${prefix}/signals/stream`
       const stream = await upstream.open({ path, headers, timeout: 5_000, signal })
       note(stream.status)
-      return stream
+      return { ...stream, body: boundEvents(stream.body, turns) }
     },
   }
 }

@@ -1,7 +1,6 @@
 import { Readable } from 'node:stream'
 import { EventSource } from 'eventsource'
 import type { UpstreamStream } from '../upstream.ts'
-import { createEventBound } from './bounded-events.ts'
 
 /** One SSE connection, from its opening to its end. */
 export interface Connection {
@@ -31,18 +30,15 @@ export function openConnection(options: ConnectionOptions): Connection {
   const abort = new AbortController()
   const source = new EventSource('http://zeroid.invalid/', {
     async fetch() {
-      const stream = await options.open(abort.signal)
-      const bounded = stream.body.pipe(createEventBound())
-      stream.body.once('error', (error) => bounded.destroy(error))
-      stream.body.once('close', () => bounded.end())
+      const { status, contentType, body } = await options.open(abort.signal)
       return {
         url: 'http://zeroid.invalid/',
-        status: stream.status,
+        status,
         redirected: false,
         headers: {
-          get: (name) => (name.toLowerCase() === 'content-type' ? stream.contentType : null),
+          get: (name) => (name.toLowerCase() === 'content-type' ? contentType : null),
         },
-        body: Readable.toWeb(bounded) as ReadableStream<Uint8Array>,
+        body: Readable.toWeb(body) as ReadableStream<Uint8Array>,
       }
     },
   })

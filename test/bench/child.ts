@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 import { fork } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
@@ -116,6 +117,18 @@ export async function ready(adminUrl: string, pause = 25): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, pause))
   }
   throw new Error(`the gate does not get ready: ${last}`)
+}
+
+/**
+ * Milliseconds that a process's main thread was ready to work and no core was free, so far: what
+ * the machine added to its figures. `NaN` where the system does not tell (it does on Linux).
+ */
+export function coreWait(pid: number): number {
+  try {
+    return Number(readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')[1]) / 1e6
+  } catch {
+    return Number.NaN
+  }
 }
 
 /** Ends a process and waits for its end. */

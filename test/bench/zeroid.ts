@@ -15,18 +15,21 @@ import { startServer } from './child.ts'
  */
 export interface Zeroid {
   readonly url: string
+  readonly pid: number
   agent(options?: AgentOptions): Promise<Agent>
   /** Mints many tokens, each with its own `jti`. */
   mint(count: number, options?: MintOptions): Promise<string[]>
   signal(options: SignalOptions): Promise<Signal>
-  /** Trees of three delegated tokens each, and the identity at each root. */
-  trees(count: number): Promise<readonly Tree[]>
+  /** Trees of three delegated tokens each in one tenant, and the identity at each root. */
+  trees(count: number, account: string): Promise<readonly Tree[]>
   /** Revokes `count` agents of a tenant, one signal each. */
   flood(account: string, count: number): Promise<void>
   /** Signals are stored and revoke, but no stream gets them, as on another replica. */
   silent(on: boolean): Promise<void>
   /** How many introspections were asked so far. */
   introspections(): Promise<number>
+  /** How many streams were asked for so far. */
+  streams(): Promise<number>
   stop(): Promise<void>
 }
 
@@ -54,13 +57,15 @@ export async function startZeroid(options: EmulatorOptions = {}): Promise<Zeroid
   const child: Child = await startServer('emulator', options)
   return {
     url: String(child.started.url),
+    pid: child.pid,
     agent: (options) => child.call('agent', options ?? {}),
     mint: (count, options) => child.call('mint', count, options ?? {}),
     signal: (options) => child.call('signal', options),
-    trees: (count) => child.call('trees', count),
+    trees: (count, account) => child.call('trees', count, account),
     flood: (account, count) => child.call('flood', account, count),
     silent: (on) => child.call('silent', on),
     introspections: () => child.call('introspections'),
+    streams: () => child.call('streams'),
     stop: child.stop,
   }
 }

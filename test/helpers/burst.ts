@@ -1,7 +1,7 @@
-import { fork } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
-import { onTestFinished } from 'vitest'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { forkHelper } from './fork.ts'
 
 /** A ZeroID server in a process of its own, so that its work is not taken for the gate's. */
 export interface Burst {
@@ -13,26 +13,9 @@ export interface Burst {
   send(signals: number): Promise<void>
 }
 
-type Message = { url: string; victims: string[]; bystander: string } | 'sent'
-
 export async function startBurst(agents: number): Promise<Burst> {
-  const path = fileURLToPath(new URL('./burst-server.ts', import.meta.url))
-  const child = fork(path, [String(agents)], { execArgv: ['--import', 'tsx'] })
-  onTestFinished(() => void child.kill())
-  const next = (): Promise<Message> =>
-    new Promise((resolve, reject) => {
-      child.once('message', (message) => resolve(message as Message))
-      child.once('exit', (code) => reject(new Error(`the server ended: ${code}`)))
-    })
-  const started = await next()
-  if (started === 'sent') throw new Error('out of turn')
-  return {
-    ...started,
-    async send(signals) {
-      child.send(signals)
-      await next()
-    },
-  }
+  const { started, tell } = await forkHelper<Omit<Burst, 'send'>>('burst-server.ts', agents)
+  return { ...started, send: async (signals) => void (await tell(signals)) }
 }
 
 /**
@@ -60,6 +43,13 @@ export function watchLoop(): () => number[] {
     watching = false
     return stretches.sort((a, b) => b - a).slice(0, 10)
   }
+}
+
+/** Bytes of the heap that are in use, after a collection. */
+export function heapInUse(): number {
+  setFlagsFromString('--expose-gc')
+  runInNewContext('gc')()
+  return process.memoryUsage().heapUsed
 }
 
 /** Milliseconds that this thread has worked; the wall clock where that cannot be told. */

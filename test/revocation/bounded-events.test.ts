@@ -50,4 +50,26 @@ describe('the bound of an event', () => {
     bound.write('x')
     expect(await failed).toMatchObject({ message: 'an event is longer than 1048576 bytes' })
   })
+
+  it('takes what piled up during a turn in one piece, and counts across the pieces', async () => {
+    const text = 'data: 12345\n\n'
+    const pieces: string[] = []
+    const bound = createEventBound(30)
+    bound.on('data', (piece: Buffer) => void pieces.push(String(piece)))
+    for (let sent = 0; sent < 100; sent++) bound.write(text)
+    bound.end('x'.repeat(31))
+    const failed = new Promise((resolve) => bound.on('error', resolve))
+    expect(await failed).toMatchObject({ message: 'an event is longer than 30 bytes' })
+    expect(pieces).toEqual([text])
+  })
+
+  it('passes what piled up on in order', async () => {
+    const bound = createEventBound(30)
+    const lines = Array.from({ length: 100 }, (_, i) => `data: ${i}\n\n`)
+    for (const line of lines) bound.write(line)
+    bound.end()
+    const pieces = await bound.toArray()
+    expect(pieces.join('')).toBe(lines.join(''))
+    expect(pieces).toHaveLength(2)
+  })
 })

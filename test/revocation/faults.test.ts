@@ -64,7 +64,7 @@ function html(response: ServerResponse, status: number): boolean {
 describe('a stream that does not work: the list enforces the revocation, and it recovers', () => {
   const endless = async function* (line: string): AsyncGenerator<string> {
     yield hello
-    for (let sent = 0; sent < 8_000_000; sent += line.length * 4_096) yield line.repeat(4_096)
+    for (let sent = 0; sent < 10_000_000; sent += line.length * 4_096) yield line.repeat(4_096)
     await new Promise<void>((resolve) => release.push(resolve))
   }
   const stream = (body: Fault['body']): Fault => ({

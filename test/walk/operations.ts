@@ -49,6 +49,8 @@ export type Operation =
       readonly type: string
       /** Names the mission of this token. */
       readonly mission: number | undefined
+      /** Another replica takes it: the list has it, and no stream. */
+      readonly replica: boolean
       /** For the revocation, for the gate to hear of it (before it where it is delayed), or not. */
       readonly wait: 'revoked' | 'heard' | 'no'
     }
@@ -137,7 +139,7 @@ const check: fc.Arbitrary<Operation> = fc.record({
   times: fc.constantFrom(1, 1, 1, 3),
   wait: fc.constantFrom(true, true, true, false),
 })
-const signal: fc.Arbitrary<Operation> = fc.record({
+const signal: fc.Arbitrary<Extract<Operation, { do: 'signal' }>> = fc.record({
   do: fc.constant('signal' as const),
   whom: fc.oneof(
     { arbitrary: fc.constant<Whom>('agent'), weight: 20 },
@@ -148,6 +150,7 @@ const signal: fc.Arbitrary<Operation> = fc.record({
   severity: fc.constantFrom(...severities),
   type: fc.constantFrom(...signalTypes),
   mission: fc.option(recent, { nil: undefined, freq: 4 }),
+  replica: fc.constantFrom(false, false, true),
   wait: fc.constantFrom('revoked' as const, 'heard' as const, 'no' as const),
 })
 const burst: fc.Arbitrary<Operation> = fc.record({
@@ -233,14 +236,39 @@ export const closeTogether: fc.Arbitrary<Operation> = fc.oneof(
   { arbitrary: advance(fc.integer({ min: 1, max: 500 })), weight: 20 },
 )
 
-const terrainOf = (mode: Mode, revokeDelay: fc.Arbitrary<number>): fc.Arbitrary<Terrain> =>
+/** Every signal goes to another replica, and time passes: only the poll can bring it. */
+export const elsewhere: fc.Arbitrary<Operation> = fc.oneof(
+  { arbitrary: mint, weight: 20 },
+  { arbitrary: delegate, weight: 20 },
+  { arbitrary: check, weight: 40 },
+  { arbitrary: plain('check all'), weight: 15 },
+  { arbitrary: signal.map((one) => ({ ...one, replica: true })), weight: 10 },
+  { arbitrary: advance(fc.integer({ min: 500, max: 6_000 })), weight: 20 },
+)
+
+type Periods = Pick<Terrain, 'maxStaleness' | 'signalPoll' | 'streamRenew'>
+
+/** No renewal reads the list: what the stream does not bring, only the poll can. */
+export const neverRenewed: Periods = {
+  maxStaleness: 30_000,
+  signalPoll: 2_000,
+  streamRenew: 3_600_000,
+}
+const anyPeriods: readonly Periods[] = [
+  { maxStaleness: 30_000, signalPoll: 5_000, streamRenew: 10_000 },
+  { maxStaleness: 10_000, signalPoll: 2_000, streamRenew: 3_000 },
+  { maxStaleness: 4_000, signalPoll: 500, streamRenew: 1_000 },
+  neverRenewed,
+]
+
+const terrainOf = (
+  mode: Mode,
+  revokeDelay: fc.Arbitrary<number>,
+  periods: readonly Periods[],
+): fc.Arbitrary<Terrain> =>
   fc
     .record({
-      periods: fc.constantFrom(
-        { maxStaleness: 30_000, signalPoll: 5_000, streamRenew: 10_000 },
-        { maxStaleness: 10_000, signalPoll: 2_000, streamRenew: 3_000 },
-        { maxStaleness: 4_000, signalPoll: 500, streamRenew: 1_000 },
-      ),
+      periods: fc.constantFrom(...periods),
       clockSkew: fc.constantFrom(5_000, 1_000),
       cacheTokens: fc.constantFrom(100_000, 100_000, 4),
       tenants: fc.constantFrom('auto' as const, 'named' as const),
@@ -260,15 +288,17 @@ export interface Walk {
  * @param mode of the gate
  * @param operation what may happen
  * @param delays whether signals are always written before they revoke
+ * @param periods what they may be
  */
 export function walks(
   mode: Mode,
   operation: fc.Arbitrary<Operation> = anything,
   delays: readonly number[] = [0, 0, 15],
+  periods: readonly Periods[] = anyPeriods,
 ): fc.Arbitrary<Walk> {
   return fc.noBias(
     fc.record({
-      terrain: terrainOf(mode, fc.constantFrom(...delays)),
+      terrain: terrainOf(mode, fc.constantFrom(...delays), periods),
       operations: fc.array(operation, { maxLength: 300, size: 'max' }),
     }),
   )

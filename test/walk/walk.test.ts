@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { walks } from './operations.ts'
+import { elsewhere, neverRenewed, walks } from './operations.ts'
 import { timeFor, wander } from './walk.ts'
 
 test(
@@ -28,3 +28,15 @@ test(
   },
   timeFor(100),
 )
+
+for (const mode of ['hybrid', 'local'] as const) {
+  test(
+    `in ${mode} mode a signal that no stream brings is enforced when the next poll is due`,
+    async () => {
+      const walk = walks(mode, elsewhere, [0], [neverRenewed])
+      const walked = await wander(`elsewhere, ${mode}`, walk, 50)
+      expect(walked.operations).toBeGreaterThanOrEqual(50)
+    },
+    timeFor(50),
+  )
+}

@@ -34,6 +34,15 @@ interface Raised {
   readonly misdated: boolean
 }
 
+/** What a signal says, and who takes it. */
+interface Order {
+  readonly severity: string
+  readonly type: string
+  readonly missionId?: string
+  /** Another replica takes it: no stream gets it. */
+  readonly replica?: boolean
+}
+
 /** A token and all that befell it. */
 interface Token {
   readonly name: string
@@ -83,6 +92,8 @@ const stepLength = 500
 const recovery = 12_000
 /** Past this neither clock is to be believed; the walk stays within. */
 const widestClockGap = 240_000
+/** What a poll may take beyond its period: the time passes in steps, and answers come after them. */
+const pollSlack = 1_000
 /** What may be said of a token from a future that nothing has told the gate of yet. */
 const fromTheFuture = ['token_not_yet_valid', 'unknown_key']
 const epoch = Date.UTC(2030, 0, 1)
@@ -128,6 +139,10 @@ export async function startWorld(terrain: Terrain): Promise<World> {
   let answersAtJump = -1
   /** Milliseconds that the gate's monotonic clock missed. */
   let asleep = 0
+  /** Whether streams are silent, faults are set, and the server is away. */
+  const trouble = { silent: false, faulty: false, down: false }
+  /** True time until which something may have kept the gate from reading a list. */
+  let hinderedUntil = 0
 
   function openGate(): Gate {
     return createGate({
@@ -221,6 +236,15 @@ export async function startWorld(terrain: Terrain): Promise<World> {
         token.born < born && token.lineage.includes(agent) && !misdated,
     )
 
+  /** Milliseconds beyond a poll for which an undisturbed list has held a killer of this token. */
+  function listedFor(token: Token): number {
+    if (trouble.faulty || trouble.down) return Number.NEGATIVE_INFINITY
+    const since = killersOf(token)
+      .filter(({ row }) => row !== undefined)
+      .map(({ raisedAt }) => Math.max(raisedAt, hinderedUntil))
+    return trueNow() - Math.min(...since) - terrain.signalPoll - pollSlack
+  }
+
   const isMarked = (token: Token): boolean =>
     killersOf(token).some(({ row }) => row !== undefined && marked.has(row.id))
 
@@ -245,6 +269,7 @@ export async function startWorld(terrain: Terrain): Promise<World> {
     const before = {
       dead: deadBefore,
       marked: deadBefore && isMarked(token),
+      listedFor: deadBefore ? listedFor(token) : Number.NEGATIVE_INFINITY,
       refused: token.underWay.size === 0 ? token.refused : undefined,
     }
     token.underWay.add(since)
@@ -274,7 +299,7 @@ export async function startWorld(terrain: Terrain): Promise<World> {
     token: Token,
     { evidence }: Extract<Verdict, { outcome: 'allow' }>,
     now: number,
-    before: { dead: boolean; marked: boolean; refused: string | undefined },
+    before: { dead: boolean; marked: boolean; listedFor: number; refused: string | undefined },
   ): void {
     const age = now - evidence.at
     if (evidence.kind === 'none' || age > maxStaleness + 1) {
@@ -284,6 +309,9 @@ export async function startWorld(terrain: Terrain): Promise<World> {
       fail(`B: ${token.name} was allowed after ${before.refused}`, token)
     }
     if (before.marked) fail(`B: ${token.name} was allowed after its mark was set`, token)
+    if (before.listedFor > 0) {
+      fail(`F: ${token.name} was allowed ${before.listedFor} ms after a poll was due`, token)
+    }
     // In local mode a silent revocation is not seen, and is not promised to be.
     const deadSince =
       mode === 'local'
@@ -336,7 +364,7 @@ export async function startWorld(terrain: Terrain): Promise<World> {
     agent: Agent,
     tenantOf: Agent,
     identityId: string,
-    { severity, type, missionId }: { severity: string; type: string; missionId?: string },
+    { severity, type, missionId, replica = false }: Order,
   ): Promise<void> {
     const revoking = severity === 'high' || severity === 'critical'
     if (revoking) doubts.push({ account: tenantOf.account, at: serverNow() })
@@ -346,6 +374,7 @@ export async function startWorld(terrain: Terrain): Promise<World> {
     say(
       `${kills ? raised.name : 'signal'}: ${severity} ${type} on ${identityId === agent.id ? agent.externalId : identityId} in ${tenantOf.account}`,
     )
+    zeroid.streams.silent(replica || trouble.silent)
     const sent = zeroid.signal({
       account: tenantOf.account,
       project: tenantOf.project,
@@ -354,6 +383,7 @@ export async function startWorld(terrain: Terrain): Promise<World> {
       type,
       ...(missionId === undefined ? {} : { missionId }),
     })
+    zeroid.streams.silent(trouble.silent)
     return revocation(sent, raised)
   }
 
@@ -396,6 +426,8 @@ export async function startWorld(terrain: Terrain): Promise<World> {
       normal: () => streams.normal(),
     }
     habits[how]()
+    if (how === 'silent') trouble.silent = true
+    if (how === 'normal') trouble.silent = false
   }
 
   // ——— Time ———
@@ -418,6 +450,8 @@ export async function startWorld(terrain: Terrain): Promise<World> {
     rushed += ms
     await Promise.all(revocations)
     time.advance(ms)
+    // What was on its way is answered later than it would have been.
+    hinderedUntil = trueNow()
   }
 
   function stepGate(ahead: number): void {
@@ -457,7 +491,7 @@ export async function startWorld(terrain: Terrain): Promise<World> {
         return
       case 'signal': {
         const agent = agentAt(operation.agent)
-        const { whom, severity, type } = operation
+        const { whom, severity, type, replica } = operation
         const mission =
           operation.mission === undefined ? undefined : newest(tokens, operation.mission)
         const { tenantOf, identityId } = signalled(whom, agent)
@@ -465,6 +499,7 @@ export async function startWorld(terrain: Terrain): Promise<World> {
         const done = raise(agent, tenantOf, identityId, {
           severity,
           type,
+          replica,
           ...(missionId === undefined ? {} : { missionId }),
         })
         if (operation.wait === 'revoked') await done
@@ -523,19 +558,25 @@ export async function startWorld(terrain: Terrain): Promise<World> {
         return
       case 'pause':
         say('the server goes down')
+        trouble.down = true
         await zeroid.pause()
         return
       case 'resume':
         say('the server is up')
         await zeroid.resume()
+        trouble.down = false
+        hinderedUntil = trueNow()
         return
       case 'fault':
         say(`fault on ${operation.route}: ${operation.how}`)
         zeroid.faults.set(operation.route, faults[operation.how])
+        trouble.faulty = true
         return
       case 'mend':
         say('faults are cleared')
         zeroid.faults.clear()
+        trouble.faulty = false
+        hinderedUntil = trueNow()
         return
       case 'reopen the gate':
         say('the gate is replaced')
@@ -545,6 +586,7 @@ export async function startWorld(terrain: Terrain): Promise<World> {
         for (const token of tokens) token.refused = undefined
         gate = openGate()
         await gate.started
+        hinderedUntil = trueNow()
         return
       case 'advance':
         say(`${operation.ms} ms pass${operation.rush ? ' at once' : ''}`)
@@ -564,6 +606,7 @@ export async function startWorld(terrain: Terrain): Promise<World> {
         time.step(operation.ms)
         zeroid.clock.advance(operation.ms)
         asleep += operation.ms
+        hinderedUntil = trueNow()
         answersAtJump = answersSeen()
         return
       case 'step the server':
@@ -587,6 +630,8 @@ export async function startWorld(terrain: Terrain): Promise<World> {
     zeroid.streams.normal()
     zeroid.faults.clear()
     await zeroid.resume()
+    Object.assign(trouble, { silent: false, faulty: false, down: false })
+    hinderedUntil = trueNow()
     await Promise.all(beside)
     await still()
     if (mode === 'local') {

@@ -1,3 +1,4 @@
+import type { Child } from '../child.ts'
 import { startGate, startServer } from '../child.ts'
 import type { Contender } from '../load.ts'
 import { cpuRatios, describe, race } from '../load.ts'
@@ -24,17 +25,30 @@ const forwarded = {
   'x-forwarded-uri': '/orders?page=2',
 }
 
-async function run({ rounds, scale }: Effort): Promise<readonly Row[]> {
+async function run(effort: Effort): Promise<readonly Row[]> {
   const zeroid = await startZeroid()
   const gate = await startGate({ ZEROID_URL: zeroid.url })
   const [token = ''] = await zeroid.mint(1)
+  const rows = await besideBare(gate, token, effort)
+  await Promise.all([gate.stop(), zeroid.stop()])
+  return rows
+}
+
+/** Loads a gate with one token that it knows, in turns with a bare server; a row for each form. */
+export async function besideBare(
+  gate: Child & { readonly url: string },
+  token: string,
+  { rounds, scale }: Effort,
+): Promise<readonly Row[]> {
   const authorization = `Bearer ${token}`
 
   const contenders: Contender[] = []
+  const bares: Child[] = []
   for (const [form, extra] of Object.entries({ direct: {}, proxied: forwarded })) {
     const headers = { authorization, ...extra }
     const answer = await answerOf(gate.url + path, headers)
     const bare = await startServer('constant', answer)
+    bares.push(bare)
     contenders.push(
       { name: `bare ${form}`, server: bare, url: `${bare.started.url}${path}`, headers },
       { name: `gate ${form}`, server: gate, url: gate.url + path, headers },
@@ -43,7 +57,7 @@ async function run({ rounds, scale }: Effort): Promise<readonly Row[]> {
 
   const requests = Math.round(40_000 * scale)
   const samples = await race(contenders, { rounds, requests, warmUp: requests })
-  await Promise.all([...contenders.map(({ server }) => server), zeroid].map((it) => it.stop()))
+  await Promise.all(bares.map((bare) => bare.stop()))
   return ['direct', 'proxied'].map((form) =>
     medianRow(
       `gate / bare, ${form} form`,

@@ -30,15 +30,15 @@ serveCalls(
     },
     signal: (options: SignalOptions) => emulator.signal(options),
     /** An orchestrator, a sub-agent and a tool: one token of each, delegated in turn. */
-    async trees(count: number) {
+    async trees(count: number, account: string) {
       const scopes = ['data:read']
       const [child, grandchild] = [
-        await emulator.agent({ scopes }),
-        await emulator.agent({ scopes }),
+        await emulator.agent({ scopes, account }),
+        await emulator.agent({ scopes, account }),
       ]
       const trees: { identityId: string; tokens: string[] }[] = []
       while (trees.length < count) {
-        const root = await emulator.agent({ scopes })
+        const root = await emulator.agent({ scopes, account })
         const first = await emulator.mint({ agent: root, scopes })
         const second = await emulator.delegate(first, { to: child, scopes })
         const third = await emulator.delegate(second, { to: grandchild, scopes })
@@ -59,6 +59,7 @@ serveCalls(
     },
     silent: (on: boolean) => emulator.streams.silent(on),
     introspections: () => emulator.requests.count('introspect'),
+    streams: () => emulator.requests.count('stream'),
   },
   { url: emulator.url },
 )

@@ -87,11 +87,12 @@ serveCalls(
     },
     /** Checks every token, none of which the gate has met. @returns nanoseconds of CPU for each */
     cold: () => timed(tokens.length, () => inParallel(async (t) => gate.check(requestOf(t)))),
-    /** How many marks its feeds hold, and how many signals are not applied yet. */
-    marks() {
+    /** How many feeds are live, how many marks they hold, and how many signals are not applied. */
+    feeds() {
       const { tenants } = gate.status()
       const sum = (values: number[]): number => values.reduce((total, next) => total + next, 0)
       return {
+        live: tenants.filter(({ state }) => state === 'live').length,
         marks: sum(tenants.map((tenant) => tenant.marks)),
         pending: sum(tenants.map((tenant) => tenant.pending)),
       }
