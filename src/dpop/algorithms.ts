@@ -1,6 +1,6 @@
 import type { KeyObject, VerifyKeyObjectInput } from 'node:crypto'
 import { constants, verify } from 'node:crypto'
-import type { Compact } from './compact.ts'
+import type { Compact } from '../token/compact.ts'
 import type { KeyKind } from './jwk.ts'
 
 /** How a signature is checked (RFC 7518 §3.1, RFC 8037 §3.1). */

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { decodeBase64url } from './compact.ts'
+import { decodeBase64url } from '../token/compact.ts'
 import { isEqual } from './equal.ts'
 
 /** @param value a `bh` claim, as it was parsed: 43 characters of strict base64url are one */

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
+import { decodeBase64url } from '../token/compact.ts'
 import type { JsonObject } from '../token/json.ts'
 import { isJsonObject, member } from '../token/json.ts'
-import { decodeBase64url } from './compact.ts'
 
 /** The kinds of keys that proofs may be signed with. */
 export type KeyKind = 'P-256' | 'P-384' | 'P-521' | 'Ed25519' | 'RSA'

@@ -3,21 +3,12 @@ import type { Deny, Unknown } from '../verdict.ts'
 import { deny } from '../verdict.ts'
 import type { Claims, ClaimsRules } from './claims.ts'
 import { parseClaims } from './claims.ts'
+import type { Compact } from './compact.ts'
+import { splitCompact } from './compact.ts'
 import type { JsonObject } from './json.ts'
 import { isJsonObject, member, parseJsonObject } from './json.ts'
 import type { VerificationKey } from './jwks.ts'
 import type { Keys } from './keys.ts'
-
-/** The parts of a compact JWS, decoded (RFC 7515 §3.1). */
-interface Compact {
-  /** The first part as it came. */
-  readonly headerText: string
-  readonly header: Buffer
-  readonly payload: Buffer
-  readonly signature: Buffer
-  /** What the signature is over: the two encoded parts before it. */
-  readonly signed: Buffer
-}
 
 /** A checked protected header. */
 interface Header {
@@ -43,7 +34,6 @@ const refusedMembers = [
   'enc',
 ] as const
 
-const compact = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/
 const malformed = deny('token_malformed')
 
 /**
@@ -74,30 +64,6 @@ export async function verifyToken(
 
   const payload = parseJsonObject(parts.payload)
   return payload === undefined ? deny('claims_malformed') : parseClaims(payload, rules)
-}
-
-/** RFC 7515 §7.1, and one spelling only: unused bits in a last character must be zero. */
-function splitCompact(token: string): Compact | undefined {
-  if (!compact.test(token)) return undefined
-  const first = token.indexOf('.')
-  const second = token.indexOf('.', first + 1)
-  const headerText = token.slice(0, first)
-  const header = decode(headerText)
-  const payload = decode(token.slice(first + 1, second))
-  const signature = decode(token.slice(second + 1))
-  if (!header || !payload || !signature) return undefined
-  return {
-    headerText,
-    header,
-    payload,
-    signature,
-    signed: Buffer.from(token.slice(0, second), 'latin1'),
-  }
-}
-
-function decode(part: string): Buffer | undefined {
-  const bytes = Buffer.from(part, 'base64url')
-  return bytes.toString('base64url') === part ? bytes : undefined
 }
 
 /**

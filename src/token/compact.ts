@@ -1,5 +1,7 @@
 /** The parts of a compact JWS, decoded (RFC 7515 §3.1). */
 export interface Compact {
+  /** The first part as it came. */
+  readonly headerText: string
   readonly header: Buffer
   readonly payload: Buffer
   readonly signature: Buffer
@@ -20,11 +22,13 @@ export function splitCompact(text: string): Compact | undefined {
   if (!compact.test(text)) return undefined
   const first = text.indexOf('.')
   const second = text.indexOf('.', first + 1)
-  const header = decodeBase64url(text.slice(0, first))
+  const headerText = text.slice(0, first)
+  const header = decodeBase64url(headerText)
   const payload = decodeBase64url(text.slice(first + 1, second))
   const signature = decodeBase64url(text.slice(second + 1))
   if (!header || !payload || !signature) return undefined
-  return { header, payload, signature, signed: Buffer.from(text.slice(0, second), 'latin1') }
+  const signed = Buffer.from(text.slice(0, second), 'latin1')
+  return { headerText, header, payload, signature, signed }
 }
 
 /**
