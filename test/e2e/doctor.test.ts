@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { fixLines } from '../../src/doctor/fix-lines.ts'
 import type { FixId } from '../../src/doctor/fixes.ts'
 import { fixFor } from '../../src/doctor/fixes.ts'
@@ -10,14 +10,12 @@ import { startRig } from './rig.ts'
 import type { ProxyServer } from './servers.ts'
 import {
   envoyServer,
-  findBinary,
   haproxyServer,
   newCaddyServer,
   nginxServer,
   oldCaddyServer,
 } from './servers.ts'
-
-const required = process.env.GATE_E2E === 'required'
+import { describeProxy } from './suite.ts'
 
 /** A config that lacks something, and what the doctor must say of it. */
 interface Broken {
@@ -301,17 +299,8 @@ const suites: readonly { server: ProxyServer; kind: string; broken: readonly Bro
   },
 ]
 
-describe.each(suites.map((suite) => [suite.server.name, suite] as const))(
-  '%s',
-  (_, { server, kind, broken }) => {
-    const binary = findBinary(server)
-    if (binary === undefined) {
-      const title = `is not installed: ${server.install}, or set ${server.env}`
-      if (required) test(title, () => expect.fail(title))
-      else test.skip(title, () => {})
-      return
-    }
-
+for (const { server, kind, broken } of suites) {
+  describeProxy(server.name, server, (binary) => {
     test.each(broken.map((fault) => [fault.lacks, fault] as const))(
       'a config without %s fails and is told the line',
       async (_, fault) => {
@@ -333,8 +322,8 @@ describe.each(suites.map((suite) => [suite.server.name, suite] as const))(
         }
       },
     )
-  },
-)
+  })
+}
 
 test.each(Object.entries(fixLines))(
   'every line told for %s stands in its config',

@@ -173,6 +173,16 @@ for (const server of [...servers, meshEnvoyServer]) {
       }
     }, 30_000)
 
+    test('what is told twice is 400, in the words of the gate', async () => {
+      const headers = ['Origin', 'https://a.example.com', 'Origin', 'https://b.example.com']
+      const answer = await send({ headers })
+      // Envoy makes one header of two.
+      if (server.env === 'ENVOY_BIN') return expect(proved(answer)).toEqual(['verified'])
+      expect(`${answer.status} ${answer.body.trim()}`).toBe(
+        '400 {"error":"invalid_authorization_header"}',
+      )
+    })
+
     test('where no nonce is asked for, none is sent', async () => {
       const answer = await send({ proofs: [] })
       expect(answer.headers.map((text) => text.toLowerCase())).not.toContain('dpop-nonce')
