@@ -62,7 +62,9 @@ export function createAccess<Request extends CheckRequest>(
   const prepared = new WeakMap<Route, Terms>()
 
   function termsOf(route: Route): Terms {
-    const made = prepared.get(route) ?? gate.terms(demandsOf(route, observer))
+    const known = prepared.get(route)
+    if (known !== undefined) return known
+    const made = gate.terms(demandsOf(route, observer))
     prepared.set(route, made)
     return made
   }

@@ -10,7 +10,7 @@ import type { Admission } from './admission.ts'
 import type { Judge } from './judge.ts'
 import type { Memory, Remembered } from './memory.ts'
 import type { Presentation } from './possession.ts'
-import { conclude, isSettled } from './possession.ts'
+import { admit, conclude, isProved } from './possession.ts'
 import type { CheckRequest, Terms } from './terms.ts'
 
 /** What finding out about a request needs. */
@@ -100,7 +100,11 @@ export function createInquiry(parts: InquiryParts): Inquiry {
     }
     observer.lookup?.(true)
     const verdict = judge(found, likely, now, terms)
-    if (!(verdict instanceof Promise) && isSettled(verdict, terms)) return verdict
+    // Spares the usual request an object that only proofs need.
+    if (!(verdict instanceof Promise)) {
+      if (verdict.outcome !== 'allow') return verdict
+      if (isProved(verdict, terms)) return admit(verdict, terms)
+    }
     return concluded(verdict, terms, { scheme: 'bearer', digest, request, target })
   }
 }

@@ -15,14 +15,25 @@ export interface Presentation {
 }
 
 /**
- * Whether a verdict on a bearer token is the last word: nothing more is asked of its bearer.
+ * Whether the bearer of a token need not prove anything more of himself here.
  *
- * @param verdict on the token
+ * @param allow for a token that came as a bearer token
  * @param terms of the place
  */
-export function isSettled(verdict: Verdict, { proof, admit }: Terms): boolean {
-  if (verdict.outcome !== 'allow') return true
-  return verdict.identity.keyThumbprint === undefined && proof !== 'required' && admit === undefined
+export function isProved({ identity }: Allow, { proof }: Terms): boolean {
+  return identity.keyThumbprint === undefined && proof !== 'required'
+}
+
+/**
+ * Whether a place lets in whoever may pass.
+ *
+ * @param allow with what was proved
+ * @param terms of the place
+ */
+export function admit(allow: Allow, terms: Terms): Allow | Deny {
+  const { identity } = allow
+  const refusal = terms.admit?.(identity, allow.proof)
+  return refusal === undefined ? allow : { ...refusal, identity }
 }
 
 /**
@@ -47,9 +58,7 @@ export function conclude(
   const allow = needsProof(verdict, terms, proofs, presented)
     ? prove(verdict, terms, proofs, presented)
     : verdict
-  if (allow.outcome !== 'allow' || terms.admit === undefined) return allow
-  const refusal = terms.admit(allow.identity, allow.proof)
-  return refusal === undefined ? allow : { ...refusal, identity: allow.identity }
+  return allow.outcome === 'allow' ? admit(allow, terms) : allow
 }
 
 function needsProof(
