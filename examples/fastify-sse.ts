@@ -7,15 +7,20 @@ app.register(zeroid({ url: process.env.ZEROID_URL ?? 'http://localhost:8899' }))
 // A stream that ends within milliseconds when its agent is revoked.
 app.get('/events', (request, reply) => {
   const { signal, subject } = identityOf(request)
-  reply.hijack()
-  reply.raw.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' })
-  reply.raw.write(`event: hello\ndata: ${JSON.stringify({ subject })}\n\n`)
+  const { raw } = reply.hijack()
+  raw.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' })
+  raw.write(`event: hello\ndata: ${JSON.stringify({ subject })}\n\n`)
 
-  const ticks = setInterval(() => reply.raw.write(`data: ${Date.now()}\n\n`), 1_000)
-  reply.raw.on('close', () => clearInterval(ticks))
+  // Nothing is kept for a reader that does not read.
+  const tick = (): unknown => raw.writableNeedDrain || raw.write(`data: ${Date.now()}\n\n`)
+  const ticks = setInterval(tick, 1_000)
+  raw.on('close', () => clearInterval(ticks))
 
   const end = (): void => {
-    reply.raw.end(`event: revoked\ndata: ${JSON.stringify(signal.reason.code)}\n\n`)
+    clearInterval(ticks)
+    raw.end(`event: revoked\ndata: ${JSON.stringify(signal.reason.code)}\n\n`)
+    // It need not read its last word either.
+    setTimeout(() => raw.destroy(), 500)
   }
   if (signal.aborted) end()
   else signal.addEventListener('abort', end)

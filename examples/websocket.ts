@@ -15,14 +15,22 @@ server.on('upgrade', async (request, socket, head) => {
   if (allowed === undefined) return
   sockets.handleUpgrade(request, socket, head, (ws) => {
     const { signal, subject } = allowed.agent
-    const close = (): void => ws.close(1008, signal.reason.code)
-    if (signal.aborted) close()
-    else signal.addEventListener('abort', close)
+    // One malformed frame would end the process otherwise.
+    ws.on('error', () => ws.terminate())
     ws.on('message', (message) => ws.send(`${subject}: ${message}`))
+    const cut = (): void => {
+      // A client may go on sending, and need not answer the close.
+      ws.removeAllListeners('message')
+      ws.close(1008, signal.reason.code)
+      setTimeout(() => ws.terminate(), 500)
+    }
+    if (signal.aborted) cut()
+    else signal.addEventListener('abort', cut)
   })
 })
 
 server.listen(Number(process.env.PORT ?? 3000), '127.0.0.1', () => {
   console.log(`listening on http://127.0.0.1:${(server.address() as { port: number }).port}`)
 })
-process.once('SIGTERM', () => server.close(() => gate.close()))
+// The gate's end is the end of every socket that rests on it.
+process.once('SIGTERM', () => server.close() && gate.close())

@@ -27,7 +27,7 @@ async function run(args: readonly string[], env: NodeJS.ProcessEnv): Promise<num
     case 'doctor':
       return (await import('./commands/doctor.ts')).doctor(rest)
     case 'policy':
-      return (await import('./commands/policy.ts')).policy(rest)
+      return (await import('./commands/policy.ts')).policy(rest, env)
     case 'healthcheck':
       return (await import('./commands/healthcheck.ts')).healthcheck(rest, env)
     default:

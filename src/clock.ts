@@ -1,3 +1,6 @@
+import type { Span } from './recent-span.ts'
+import { createRecentSpan } from './recent-span.ts'
+
 /** Time, injected so that tests can move it. */
 export interface Clock {
   /** Wall-clock time in milliseconds since the epoch. */
@@ -23,17 +26,20 @@ export const systemClock: Clock = {
   },
 }
 
-/** How far a server's clock may correct ours, in milliseconds; past it neither is to be believed. */
+/** How far a server's clock may differ from what was believed before, in milliseconds. */
 const maxCorrection = 5 * 60_000
 /** Milliseconds by which our two clocks may drift apart before one is known to have missed time. */
 const drift = 1_000
 /** A `Date` header is cut to whole seconds; milliseconds. */
 const datePrecision = 1_000
+/** Milliseconds for which a `Date` counts beside newer ones that say otherwise. */
+const memory = 60_000
 
 /**
  * The server's time, as far as its `Date` headers and our own clocks tell. The two estimates differ
- * only where our wall clock has moved ahead of the monotonic one: somebody set it, or this machine
- * was suspended, and nothing here can tell which.
+ * where its `Date`s do (replicas, a clock that was set back), and where our wall clock has moved
+ * ahead of the monotonic one: somebody set it, or this machine was suspended, and nothing here can
+ * tell which.
  */
 export interface ServerTime {
   /** Milliseconds since the epoch: not later than the server's time, by what is known. */
@@ -54,7 +60,10 @@ export interface ServerClock {
   latest(): number
   /** The latest that the server's own clock can say; undefined before a `Date` was seen. */
   date(): number | undefined
-  /** How far the server's clock is ahead of ours in milliseconds; 0 until a `Date` was seen. */
+  /**
+   * How far the server's clock is ahead of ours in milliseconds, by the `Date` that agrees best; 0
+   * until one was seen.
+   */
   offset(): number
   /**
    * Since when (monotonic) ages can be trusted: a `Date` told then that the server's clock had moved
@@ -67,17 +76,10 @@ export interface ServerClock {
    * @param date the header
    * @param elapsed milliseconds since the request was sent, default 0: the server wrote the header
    *   at some moment between, and a busy process may have read it late
+   * @param published default false; a document that a cache may have kept: its `Date` is not later
+   *   than the server's time, and that is all it tells
    */
-  observe(date: string | undefined, elapsed?: number): void
-}
-
-/** The last `Date`, and when it was seen. Milliseconds. */
-interface Seen {
-  readonly server: number
-  /** When its request was sent (monotonic). */
-  readonly sent: number
-  readonly monotonic: number
-  readonly wall: number
+  observe(date: string | undefined, elapsed?: number, published?: boolean): void
 }
 
 /**
@@ -85,65 +87,122 @@ interface Seen {
  * header's whole seconds add no jitter; past it the difference is made up, so that a gate whose
  * clock is wrong by minutes refuses no good token.
  *
+ * A `Date` ahead of all others counts at once, and what is older than it has an age that cannot be
+ * told. One that is behind them lowers `now` at once and `latest` only when it has stood for a
+ * minute or two: it may be old, or of a replica that is behind.
+ *
+ * Once the server's clock and ours agreed within five minutes, the monotonic clock carries the
+ * server's time on, however our wall clock is set later. Where they never agreed neither is known
+ * to be right, and ours is used as it is.
+ *
  * @param clock ours
  * @param leeway milliseconds, `GATE_CLOCK_SKEW`
  */
 export function createServerClock(clock: Clock, leeway: number): ServerClock {
-  let seen: Seen | undefined
+  /** The server's time less our monotonic one. */
+  const offsets = createRecentSpan(memory)
+  /** The same by published documents: not less than this. */
+  let atLeast = Number.NEGATIVE_INFINITY
+  let seen: { readonly monotonic: number; readonly wall: number } | undefined
+  let believed = false
   let trustedFrom = Number.NEGATIVE_INFINITY
+
+  function hiddenAt(wall: number, monotonic: number): number {
+    if (seen === undefined) return 0
+    const ahead = wall - seen.wall - (monotonic - seen.monotonic)
+    return ahead > drift ? ahead : 0
+  }
 
   function read(monotonic: number = clock.monotonic()): ServerTime {
     const wall = clock.now()
-    if (seen === undefined) return { now: wall, latest: wall, hidden: 0 }
-    const server = serverAt(seen, monotonic)
-    const ahead = wall - seen.wall - (monotonic - seen.monotonic)
-    const hidden = ahead > drift ? ahead : 0
-    const now = isCredible(server, wall) && Math.abs(server - wall) > leeway ? server : wall
+    const known = offsets.value()
+    if (known === undefined) return readPublished(wall, atLeast + monotonic)
+    const hidden = hiddenAt(wall, monotonic)
+    if (!believed) return { now: wall, latest: wall, hidden }
+    const earliest = known.low + monotonic
+    const now = Math.abs(earliest - wall) > leeway ? earliest : wall
+    return { now, latest: Math.max(now, known.high + monotonic + hidden), hidden }
+  }
+
+  /** No allow rests on it: whatever proves anything brings a `Date` that counts. */
+  function readPublished(wall: number, published: number): ServerTime {
+    const isCredible = Math.abs(published - wall) <= maxCorrection
+    if (!isCredible) return { now: wall, latest: wall, hidden: 0 }
     return {
-      now,
-      latest: Math.max(now, credible(server, wall), credible(server + hidden, wall)),
-      hidden,
+      now: published < wall - leeway ? published : wall,
+      latest: Math.max(published, wall),
+      hidden: 0,
     }
   }
 
-  function date(): number | undefined {
-    if (seen === undefined) return undefined
-    const monotonic = clock.monotonic()
-    return serverAt(seen, monotonic) + read(monotonic).hidden
+  function take(told: Span, known: Span | undefined, monotonic: number, published: boolean): void {
+    const wall = clock.now()
+    const hidden = hiddenAt(wall, monotonic)
+    const credible =
+      isNear(told, { low: wall - monotonic, high: wall - monotonic }) ||
+      (believed && known !== undefined && isNear(told, { ...known, high: known.high + hidden }))
+    const slept = known !== undefined && (isAhead(told, known) || maySleep(told, known, hidden))
+    if (slept) trustedFrom = monotonic
+    // What a clock that stood still carried on is worth nothing.
+    if (slept || credible !== believed) offsets.forget()
+    believed = credible
+    offsets.note(nearest(offsets.value(), told), monotonic)
+    if (!published) seen = { monotonic, wall }
   }
 
   return {
     read,
     now: () => read().now,
     latest: () => read().latest,
-    date,
-    offset: () => (seen === undefined ? 0 : serverAt(seen, clock.monotonic()) - clock.now()),
+    date() {
+      const known = offsets.value()
+      if (known === undefined) return undefined
+      const monotonic = clock.monotonic()
+      return known.high + monotonic + hiddenAt(clock.now(), monotonic)
+    },
+    offset() {
+      const ours = clock.now() - clock.monotonic()
+      // A published Date tells only whether we are behind it.
+      const { low, high } = offsets.value() ?? { low: atLeast, high: Number.POSITIVE_INFINITY }
+      return Math.max(0, low - ours) + Math.min(0, high - ours)
+    },
     trustedFrom: () => trustedFrom,
-    observe(header, elapsed = 0) {
+    observe(header, elapsed = 0, published = false) {
       const parsed = header === undefined ? Number.NaN : Date.parse(header)
       if (!Number.isFinite(parsed)) return
-      // The header is cut to whole seconds: half a second is its mean error.
-      const server = parsed + datePrecision / 2
       const monotonic = clock.monotonic()
-      if (seen !== undefined) {
-        const atLeast = server - seen.server - datePrecision
-        const atMost = monotonic - seen.sent
-        if (atLeast > atMost + drift) trustedFrom = monotonic
-      }
-      seen = { server, sent: monotonic - elapsed, monotonic, wall: clock.now() }
+      // The header is cut to whole seconds: half a second is its mean error.
+      const low = parsed + datePrecision / 2 - monotonic
+      const told = { low, high: low + elapsed }
+      const known = offsets.value()
+      if (!published || (known !== undefined && isAhead(told, known))) {
+        take(told, known, monotonic, published)
+      } else atLeast = Math.max(atLeast, told.low)
     },
   }
 }
 
-/** The server's time by its last `Date` and our monotonic clock alone. */
-function serverAt(seen: Seen, monotonic: number): number {
-  return seen.server + (monotonic - seen.monotonic)
+/** Later than any clock that is known could be by now. */
+function isAhead(told: Span, known: Span): boolean {
+  return told.low > known.high + datePrecision + drift
 }
 
-function isCredible(server: number, ours: number): boolean {
-  return Math.abs(server - ours) <= maxCorrection
+/**
+ * Where replicas differ, one that is behind looks after a suspension as one that is ahead did
+ * before it. Where they do not, a suspension shows by a `Date` that is ahead.
+ */
+function maySleep(told: Span, known: Span, hidden: number): boolean {
+  const differ = known.high - known.low > datePrecision
+  return hidden > 0 && differ && told.high + datePrecision >= known.low + hidden
 }
 
-function credible(server: number, ours: number): number {
-  return isCredible(server, ours) ? server : ours
+function isNear(told: Span, known: Span): boolean {
+  return told.low <= known.high + maxCorrection && told.high >= known.low - maxCorrection
+}
+
+/** The server wrote its `Date` at some moment of the exchange: the one that fits what is known. */
+function nearest(known: Span | undefined, told: Span): Span {
+  if (known === undefined) return told
+  const within = (value: number): number => Math.min(Math.max(value, told.low), told.high)
+  return { low: within(known.low), high: within(known.high) }
 }

@@ -47,9 +47,10 @@ export interface Gate {
    *
    * @param allow the verdict
    * @param request what it was given on: its token is kept until the watch is released
+   * @param terms that it was given on: what is open is kept as fresh; default: the gate's own
    * @throws TypeError where the request carries another token, or none
    */
-  watch(allow: Allow, request: CheckRequest): Watch
+  watch(allow: Allow, request: CheckRequest, terms?: Terms): Watch
   /** The issuer of the tokens let in; undefined until it was discovered. */
   issuer(): string | undefined
   /** What the gate knows, for people and probes. */
@@ -100,7 +101,6 @@ export function createGate(options: GateOptions): Gate {
     ...parts,
     present,
     judge,
-    terms: plain,
     confirm: (known, token) => admission.confirm(known, digestOf(token), token),
   })
   const inquire = createInquiry({ ...parts, admission, judge, observer })
@@ -142,10 +142,11 @@ export function createGate(options: GateOptions): Gate {
     check,
     checkUpgrade: upgrades.check,
     terms: (demands) => createTerms(demands, parts.bounds, onUnknown),
-    watch(allow, request) {
+    watch(allow, request, terms = plain) {
       const token = upgrades.tokenOf(request)
       const digest = digestOf(token)
-      return watches.open(allow, memory.get(digest) ?? admission.admit(digest, token), token)
+      const known = memory.get(digest) ?? admission.admit(digest, token)
+      return watches.open(allow, known, token, terms)
     },
     issuer: () => issuer.value(),
     status: () => readStatus({ ...parts, tokens: memory.size(), watches: watches.size() }),

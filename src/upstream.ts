@@ -1,12 +1,14 @@
-import { X509Certificate } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Readable } from 'node:stream'
 import { PassThrough } from 'node:stream'
 import { rootCertificates } from 'node:tls'
 import type { Dispatcher } from 'undici'
 import { Pool } from 'undici'
+import { readAuthorities } from './authorities.ts'
 import { UpstreamError } from './errors.ts'
+
+/** What a request is for: each kind has connections of its own, so that none waits for another. */
+export type Lane = 'tokens' | 'lists' | 'identities'
 
 /** One request to ZeroID. */
 export interface UpstreamRequest {
@@ -19,6 +21,8 @@ export interface UpstreamRequest {
   readonly timeout: number
   /** Longest body that is read, in bytes. */
   readonly limit: number
+  /** Default `tokens`: introspection, the exchange of credentials, keys and metadata. */
+  readonly lane?: Lane
 }
 
 /** An answer from ZeroID, read to its end. */
@@ -55,7 +59,11 @@ export interface Upstream {
    *   one over the limit
    */
   send(request: UpstreamRequest): Promise<UpstreamAnswer>
-  /** Sends, and insists on 200 and JSON. @throws UpstreamError also for any other status or body */
+  /**
+   * Sends for a published document, and insists on 200 and JSON.
+   *
+   * @throws UpstreamError also for any other status or body
+   */
   fetchJson(request: UpstreamRequest): Promise<unknown>
   /**
    * Opens an answer that does not end, such as an event stream. The caller reads it, bounds it and
@@ -73,10 +81,13 @@ export interface UpstreamOptions {
   readonly url: string
   /** `ZEROID_CA_FILE`: a PEM file with further certificate authorities. */
   readonly caFile?: string | undefined
-  /** Connections at most, default 64. */
-  readonly connections?: number
-  /** Told the `Date` header of every answer, and milliseconds since its request was sent. */
-  readonly onDate?: (date: string | undefined, elapsed: number) => void
+  /** Connections at most, default 64 each. */
+  readonly connections?: Readonly<Record<Lane, number>>
+  /**
+   * Told the `Date` header of every answer that is no cache's, milliseconds since its request was
+   * sent, and whether it is a published document, which a cache may have kept all the same.
+   */
+  readonly onDate?: (date: string | undefined, elapsed: number, published: boolean) => void
 }
 
 /**
@@ -96,7 +107,13 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     connect:
       ca === undefined ? { timeout: 5_000 } : { timeout: 5_000, ca: [...rootCertificates, ...ca] },
   }
-  const pool = new Pool(base.origin, { ...connection, connections: options.connections ?? 64 })
+  const poolOf = (lane: Lane): Pool =>
+    new Pool(base.origin, { ...connection, connections: options.connections?.[lane] ?? 64 })
+  const pools: Readonly<Record<Lane, Pool>> = {
+    tokens: poolOf('tokens'),
+    lists: poolOf('lists'),
+    identities: poolOf('identities'),
+  }
   // Streams stay open: they have connections of their own, so that they never wait for each other.
   const streams = new Pool(base.origin, { ...connection, connections: null })
 
@@ -109,7 +126,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
         request,
         AbortSignal.any([late.signal, request.signal]),
       )
-      options.onDate?.(single(headers.date), performance.now() - sentAt)
+      options.onDate?.(dateOf(headers), performance.now() - sentAt, false)
       return { status, contentType: single(headers['content-type']) ?? '', body }
     } catch (error) {
       if (late.signal.aborted) {
@@ -143,19 +160,27 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     })
   }
 
-  async function send(request: UpstreamRequest): Promise<UpstreamAnswer> {
+  async function exchange(request: UpstreamRequest, published: boolean): Promise<UpstreamAnswer> {
     const deadline = new AbortController()
     const sentAt = performance.now()
     const timer = setTimeout(() => deadline.abort(), request.timeout)
     try {
-      const answer = await pool.request({
-        method: request.method,
-        path: prefix + request.path,
-        headers: { accept: 'application/json', 'accept-encoding': 'identity', ...request.headers },
-        body: request.body ?? null,
-        signal: deadline.signal,
-      })
-      options.onDate?.(single(answer.headers.date), performance.now() - sentAt)
+      const answer = await Promise.race([
+        pools[request.lane ?? 'tokens'].request({
+          method: request.method,
+          path: prefix + request.path,
+          headers: {
+            accept: 'application/json',
+            'accept-encoding': 'identity',
+            ...request.headers,
+          },
+          body: request.body ?? null,
+          signal: deadline.signal,
+        }),
+        // The pool looks at the signal of a request only when it has a connection for it.
+        endOf(deadline.signal),
+      ])
+      options.onDate?.(dateOf(answer.headers), performance.now() - sentAt, published)
       return await read(answer, request.limit, () => deadline.abort())
     } catch (error) {
       if (error instanceof UpstreamError) throw error
@@ -170,18 +195,24 @@ export function createUpstream(options: UpstreamOptions): Upstream {
 
   return {
     url: base.origin + prefix,
-    send,
+    send: (request) => exchange(request, false),
     async fetchJson(request) {
-      const { status, json } = await send(request)
+      const { status, json } = await exchange(request, true)
       if (status !== 200) throw new UpstreamError('unexpected_status', `HTTP ${status}`, { status })
       if (json === undefined) throw new UpstreamError('not_json', 'the answer is not JSON')
       return json
     },
     open,
     async close() {
-      await Promise.all([pool.destroy(), streams.destroy()])
+      await Promise.all([...Object.values(pools), streams].map((pool) => pool.destroy()))
     },
   }
+}
+
+function endOf(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+  })
 }
 
 async function read(
@@ -215,21 +246,6 @@ async function read(
   return { status, json: parseJson(type, Buffer.concat(chunks).toString('utf8')) }
 }
 
-/** Node itself would pass over a file without certificates in silence. */
-function readAuthorities(file: string): readonly string[] {
-  const text = readFileSync(file, 'utf8')
-  const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []
-  if (blocks.length === 0) throw new Error(`${JSON.stringify(file)} holds no PEM certificate`)
-  for (const block of blocks) {
-    try {
-      new X509Certificate(block)
-    } catch {
-      throw new Error(`${JSON.stringify(file)} holds a certificate that cannot be read`)
-    }
-  }
-  return blocks
-}
-
 function parseJson(type: string, text: string): unknown {
   if (!/^application\/([\w.-]+\+)?json\s*(;|$)/i.test(type)) return undefined
   try {
@@ -237,6 +253,11 @@ function parseJson(type: string, text: string): unknown {
   } catch {
     return undefined
   }
+}
+
+/** RFC 9111 §5.1: with an `Age` the answer is as old as that, and its `Date` with it. */
+function dateOf(headers: IncomingHttpHeaders): string | undefined {
+  return Number(single(headers.age)) > 0 ? undefined : single(headers.date)
 }
 
 function single(value: string | string[] | undefined): string | undefined {

@@ -35,7 +35,7 @@ export interface Identity {
   readonly subType: string | undefined
   /** `aud`. */
   readonly audiences: readonly string[]
-  /** RFC 7638 thumbprint of the key that the token is bound to: `cnf.jkt` (RFC 9449 §6.1). */
+  /** RFC 7638 thumbprint in `cnf.jkt` (RFC 9449 §6.1); empty: bound to a key that nobody can show. */
   readonly keyThumbprint: string | undefined
   /** `rfc8693` where `act` nests every actor and `subject` is the principal. */
   readonly profile: 'legacy' | 'rfc8693'
@@ -127,12 +127,7 @@ export type DenyReason =
   | 'token_inactive'
   | 'revoked_by_signal'
   | 'request_ambiguous'
-  | 'request_not_described'
-  | 'path_refused'
-  | 'no_route'
-  | 'insufficient_scope'
-  | 'insufficient_trust'
-  | RequirementReason
+  | RefusalReason
   | ProofReason
 
 /** Why the gate cannot tell. A closed list: it labels metrics and log lines. */
@@ -150,6 +145,7 @@ export type UnknownReason =
   | 'tied_with_signal'
   | 'policy_not_loaded'
   | 'replay_memory_full'
+  | 'proof_before_start'
   | 'internal_error'
 
 /** The caller may pass. */
@@ -217,6 +213,7 @@ export type RefusalReason =
   | 'request_not_described'
   | 'path_refused'
   | 'no_route'
+  | 'proofs_off'
   | 'insufficient_scope'
   | 'insufficient_trust'
   | RequirementReason
@@ -225,6 +222,7 @@ const refusalCodes: Partial<Record<RefusalReason, DenyCode>> = {
   request_not_described: 'access_denied',
   path_refused: 'access_denied',
   no_route: 'access_denied',
+  proofs_off: 'access_denied',
 }
 
 /**

@@ -116,3 +116,161 @@ describe('ages', () => {
     expect(server.read().hidden).toBe(0)
   })
 })
+
+/** A `Date` header of this moment. */
+const dated = (ms: number): string => new Date(ms).toUTCString()
+
+describe('a Date that goes back', () => {
+  test('neither refuses what was minted since nor voids evidence when the true one follows', () => {
+    const { clock, server } = pair()
+    server.observe(dated(start))
+    clock.advance(10_000)
+    server.observe(dated(start - 50_000))
+    expect(server.latest()).toBe(start + 10_500)
+    expect(server.date()).toBe(start + 10_500)
+    expect(server.now()).toBe(start - 49_500)
+    clock.advance(1_000)
+    server.observe(dated(start + 11_000))
+    expect(server.trustedFrom()).toBe(Number.NEGATIVE_INFINITY)
+    expect(server.latest()).toBe(start + 11_500)
+  })
+
+  test('is believed where it stays: the clock of the server was set back', () => {
+    const { clock, server } = pair()
+    server.observe(dated(start))
+    for (let passed = 0; passed <= 150_000; passed += 5_000) {
+      server.observe(dated(start - 90_000 + passed))
+      clock.advance(5_000)
+    }
+    expect(server.now()).toBe(start + 65_500)
+    expect(server.latest()).toBe(start + 65_500)
+    expect(server.offset()).toBe(-89_500)
+    expect(server.trustedFrom()).toBe(Number.NEGATIVE_INFINITY)
+  })
+
+  test('is not taken for a wrong clock of ours while other Dates agree with it', () => {
+    const { clock, server } = pair()
+    server.observe(dated(start))
+    server.observe(dated(start - 60_000))
+    expect(server.offset()).toBe(0)
+    clock.step(-120_000)
+    expect(server.offset()).toBe(60_500)
+  })
+})
+
+describe('replicas of the server whose clocks differ', () => {
+  /** Answers of two replicas in turn, for ten minutes. */
+  function alternate(clock: FakeClock, server: ServerClock, skew: number): Set<number> {
+    const voided = new Set<number>()
+    for (let turn = 0; turn < 120; turn++) {
+      server.observe(dated(start + turn * 5_000 + (turn % 2 === 0 ? 0 : skew)))
+      voided.add(server.trustedFrom())
+      clock.advance(5_000)
+    }
+    return voided
+  }
+
+  test.each([3_000, 10_000, 60_000])('by %i ms void the evidence once', (skew) => {
+    const { clock, server } = pair()
+    expect(alternate(clock, server, skew).size).toBeLessThanOrEqual(2)
+  })
+
+  test('span the present from the earlier to the later clock', () => {
+    const { clock, server } = pair()
+    alternate(clock, server, 10_000)
+    const passed = 600_000
+    expect(server.latest()).toBe(start + passed + 10_500)
+    expect(server.date()).toBe(start + passed + 10_500)
+    expect(server.now()).toBe(clock.now())
+    clock.step(-60_000)
+    expect(server.now()).toBe(start + passed + 500)
+  })
+
+  test('hide no suspension that is shorter than they differ', () => {
+    const { clock, server } = pair()
+    alternate(clock, server, 20_000)
+    const before = clock.monotonic()
+    clock.advance(1_000)
+    clock.step(10_000)
+    server.observe(dated(start + 600_000 + 11_000))
+    expect(server.trustedFrom()).toBeGreaterThan(before)
+  })
+})
+
+describe('the Date of a published document, which a cache may have kept', () => {
+  test('lowers no estimate, however old it is', () => {
+    const { clock, server } = pair()
+    server.observe(dated(start))
+    clock.advance(10_000)
+    server.observe(dated(start - 50_000), 0, true)
+    expect(server.read()).toEqual({ now: clock.now(), latest: start + 10_500, hidden: 0 })
+  })
+
+  test('leaves open what it does not tell while no other was seen', () => {
+    for (const ahead of [-120_000, 120_000]) {
+      const { clock, server } = pair()
+      server.observe(dated(start + ahead), 0, true)
+      expect(server.now()).toBe(Math.min(start, start + ahead + 500))
+      expect(server.latest()).toBe(Math.max(start, start + ahead + 500))
+      expect(server.date()).toBeUndefined()
+      // Only a Date ahead of our clock tells that it is wrong.
+      expect(server.offset()).toBe(Math.max(0, ahead + 500))
+      server.observe(dated(start))
+      expect(server.read()).toEqual({ now: clock.now(), latest: start + 500, hidden: 0 })
+    }
+  })
+
+  test('tells of a suspension, and of no more than it', () => {
+    const { clock, server } = pair()
+    server.observe(dated(start))
+    clock.advance(1_000)
+    clock.step(60_000)
+    server.observe(dated(start + 31_000), 0, true)
+    expect(server.trustedFrom()).toBe(clock.monotonic())
+    expect(server.latest()).toBeGreaterThanOrEqual(start + 61_000)
+    expect(server.read().hidden).toBe(60_000)
+  })
+})
+
+describe('our wall clock', () => {
+  const hour = 3_600_000
+
+  test.each([-hour, hour])('set by %i ms is not believed, before or after a Date', (step) => {
+    const { clock, server } = pair()
+    server.observe(dated(start))
+    clock.step(step)
+    expect(server.now()).toBe(start + 500)
+    expect(server.latest()).toBe(start + 500 + Math.max(0, step))
+    for (let turn = 1; turn < 100; turn++) {
+      clock.advance(5_000)
+      server.observe(dated(start + turn * 5_000))
+      expect(server.read()).toEqual({
+        now: start + 500 + turn * 5_000,
+        latest: start + 500 + turn * 5_000,
+        hidden: 0,
+      })
+    }
+    expect(server.offset()).toBe(500 - step)
+    expect(server.trustedFrom()).toBe(Number.NEGATIVE_INFINITY)
+  })
+
+  test('is believed after a long suspension, when the server agrees', () => {
+    const { clock, server } = pair()
+    server.observe(dated(start))
+    clock.step(hour)
+    server.observe(dated(start + hour))
+    expect(server.read()).toEqual({ now: clock.now(), latest: start + hour + 500, hidden: 0 })
+    expect(server.trustedFrom()).toBe(clock.monotonic())
+  })
+
+  test('is believed where the server alone moved by more than five minutes', () => {
+    const { clock, server } = pair()
+    server.observe(dated(start))
+    clock.advance(1_000)
+    server.observe(dated(start + hour))
+    expect(server.now()).toBe(clock.now())
+    expect(server.latest()).toBe(clock.now())
+    server.observe(dated(start + 1_000))
+    expect(server.latest()).toBe(start + 1_500)
+  })
+})

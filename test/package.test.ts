@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 /**
@@ -29,6 +29,19 @@ const manifest = (): Manifest =>
 const run = (command: string, args: readonly string[], cwd: string): string =>
   execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
 
+const packing = ['pack', '--json', '--ignore-scripts', '--offline']
+
+/** What `npm pack --json` says of the one package. */
+function entryOf(said: string): { filename: string; files: string[] } {
+  const packed: unknown = JSON.parse(said)
+  // npm names a list before version 12, and one entry for each package since.
+  const entry = (Array.isArray(packed) ? packed : Object.values(packed as object))[0]
+  return {
+    filename: entry.filename,
+    files: entry.files.map(({ path }: { path: string }) => path),
+  }
+}
+
 /** Runs code in the project that has the package installed. */
 function inProject(code: string, type: 'module' | 'commonjs'): string {
   return run(process.execPath, [`--input-type=${type}`, '-e', code], project).trim()
@@ -47,11 +60,8 @@ beforeAll(() => {
   for (const name of ['package.json', 'LICENSE', 'CHANGELOG.md']) {
     writeFileSync(join(staging, name), readFileSync(join(root, name)))
   }
-  const pack = ['pack', '--json', '--ignore-scripts', '--offline', '--pack-destination', home]
-  const packed: unknown = JSON.parse(run('npm', pack, staging))
-  // npm names a list before version 12, and one entry for each package since.
-  const entry = (Array.isArray(packed) ? packed : Object.values(packed as object))[0]
-  files = entry.files.map(({ path }: { path: string }) => path)
+  const packed = entryOf(run('npm', [...packing, '--pack-destination', home], staging))
+  files = packed.files
   project = join(home, 'project')
   const modules = join(project, 'node_modules')
   mkdirSync(join(modules, 'zeroid-gate'), { recursive: true })
@@ -59,7 +69,7 @@ beforeAll(() => {
     'tar',
     [
       '-xzf',
-      join(home, entry.filename),
+      join(home, packed.filename),
       '--strip-components=1',
       '-C',
       join(modules, 'zeroid-gate'),
@@ -83,6 +93,41 @@ describe('the package', () => {
     expect(odd.sort()).toEqual(['CHANGELOG.md', 'LICENSE', 'package.json'])
   })
 
+  describe('as this repository would publish it', () => {
+    const may: readonly RegExp[] = [
+      /^(README\.md|LICENSE|CHANGELOG\.md|package\.json)$/,
+      /^dist\/([\w-]+\/)*[\w.-]+(\.d\.ts|\.js)$/,
+      /^deploy\/([\w-]+\/)*[\w-]+\.(md|yml|yaml|conf|cfg|lua|env)$/,
+      /^deploy\/caddy\/Caddyfile$/,
+      /^examples\/(README\.md|[\w-]+\.ts|testing\.test\.ts)$/,
+    ]
+    let published: string[]
+    beforeAll(() => {
+      published = entryOf(run('npm', [...packing, '--dry-run'], root)).files
+    })
+
+    test('holds what it says that it holds, and nothing else', () => {
+      expect(published.filter((path) => !may.some((pattern) => pattern.test(path)))).toEqual([])
+    })
+
+    test('holds no source, no test and no map', () => {
+      const strange = /(^|\/)(src|test)\/|\.test\.|\.map$|(?<!\.d)\.ts$/
+      const own = published.filter((path) => !path.startsWith('examples/'))
+      expect(own.filter((path) => strange.test(path))).toEqual([])
+    })
+
+    test.each(['README.md', 'examples/README.md', 'deploy/README.md'])(
+      'holds every file that its %s links to',
+      (paper) => {
+        const text = readFileSync(join(root, paper), 'utf8')
+        const links = [...text.matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g)]
+        const targets = links.map(([, path = '']) => join(dirname(paper), path))
+        expect(targets.length).toBeGreaterThan(0)
+        expect(targets.filter((path) => !published.includes(path))).toEqual([])
+      },
+    )
+  })
+
   test('has every file that its exports name', () => {
     const named = Object.values(manifest().exports).flatMap((it) =>
       typeof it === 'string' ? [it] : Object.values(it),
@@ -104,6 +149,18 @@ describe('the package', () => {
       expect(peerDependenciesMeta[name]).toEqual({ optional: true })
       expect(dependencies).not.toHaveProperty(name)
     }
+  })
+
+  test('takes the Hono 4 that its user has, so that both mean the same types', () => {
+    const { dependencies, peerDependencies } = manifest()
+    // A second copy would be nested below the package, and the user's `c.var` know nothing of it.
+    expect(dependencies.hono).toMatch(/^\^4\.\d+\.0$/)
+    expect(peerDependencies).not.toHaveProperty('hono')
+    const lowest = Number(dependencies.hono?.split('.')[1])
+    const installed = JSON.parse(
+      readFileSync(join(root, 'node_modules/hono/package.json'), 'utf8'),
+    ) as { version: string }
+    expect(lowest).toBeLessThan(Number(installed.version.split('.')[1]))
   })
 
   test.each(subpaths)('can be imported as zeroid-gate%s', (path) => {
@@ -172,6 +229,7 @@ describe('the package', () => {
 
   test('has types that a strict user can compile against', () => {
     const code = `import express from 'express'
+import { Hono } from 'hono'
 import { createGate, type Gate, type Verdict } from 'zeroid-gate'
 import { startEmulator } from 'zeroid-gate/emulator'
 import { identityOf, requireScope, zeroid } from 'zeroid-gate/express'
@@ -188,6 +246,10 @@ express().use(zeroid({ gate })).get('/', requireScope('a'), (req, res) => {
 onFastify.zeroid({ url: 'x', optinal: true })
 // @ts-expect-error
 onHono.requireTrust('trusted')
+new Hono().use(onHono.zeroid({ gate })).get('/', (c) => c.text(c.var.zeroid.subject))
+new Hono().get('/', (c) => c.text(c.var.zeroid?.subject ?? ''))
+// @ts-expect-error
+new Hono().get('/', (c) => c.text(c.var.zeroid.subject))
 export { startEmulator, verdict }
 `
     writeFileSync(join(project, 'user.mts'), code)

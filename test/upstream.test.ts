@@ -16,16 +16,21 @@ const json = 'application/json'
 async function start(
   route: Route,
   base = '',
-): Promise<{ server: HostileServer; upstream: Upstream; dates: unknown[] }> {
+): Promise<{ server: HostileServer; upstream: Upstream; dates: unknown[]; published: boolean[] }> {
   const server = await startServer()
   server.on(`${base}/x`, route)
   const dates: unknown[] = []
+  const published: boolean[] = []
   const upstream = createUpstream({
     url: server.url + base,
-    onDate: (date) => void dates.push(date),
+    connections: { tokens: 64, lists: 3, identities: 3 },
+    onDate(date, _elapsed, isPublished) {
+      dates.push(date)
+      published.push(isPublished)
+    },
   })
   onTestFinished(() => upstream.close())
-  return { server, upstream, dates }
+  return { server, upstream, dates, published }
 }
 
 const get: UpstreamRequest = { method: 'GET', path: '/x', timeout: 10_000, limit: 1_000 }
@@ -110,6 +115,26 @@ describe('an answer', () => {
     await codeOf(upstream.send(get))
     expect(dates).toEqual([expect.stringMatching(/GMT$/)])
   })
+
+  test.each([
+    ['1', false],
+    ['60', false],
+    ['0', true],
+    ['soon', true],
+  ])('out of a cache, where it was for %s s, tells its Date: %s', async (age, isTold) => {
+    const { upstream, dates } = await start(answering(200, json, '{}', { Age: age }))
+    await upstream.send(get)
+    const stream = await upstream.open({ ...get, headers: {}, signal: AbortSignal.timeout(5_000) })
+    stream.body.resume()
+    expect(dates.map((date) => date !== undefined)).toEqual([isTold, isTold])
+  })
+
+  test('that is a published document has its Date told as that of one', async () => {
+    const { upstream, published } = await start({ a: 1 })
+    await upstream.send(get)
+    await upstream.fetchJson(get)
+    expect(published).toEqual([false, true])
+  })
 })
 
 describe('a request', () => {
@@ -145,6 +170,43 @@ describe('a request', () => {
     await hold.reached(64)
     hold.release()
     expect(new Set(await Promise.all(waiting))).toEqual(new Set(['answered']))
+  })
+
+  test.each(['lists', 'identities'] as const)(
+    'of another kind does not wait for the %s, of which there are only so many at once',
+    async (lane) => {
+      const hold = createHold()
+      const { server, upstream } = await start({ ok: true })
+      server.on('/held', hold.route)
+      const held = Array.from({ length: 20 }, () =>
+        codeOf(upstream.send({ ...get, path: '/held', lane })),
+      )
+      await hold.reached(3)
+      const others = (['tokens', 'lists', 'identities'] as const).filter((each) => each !== lane)
+      for (const other of others) {
+        expect(await codeOf(upstream.send({ ...get, lane: other, timeout: 2_000 }))).toBe(
+          'answered',
+        )
+      }
+      expect(hold.peak()).toBe(3)
+      await upstream.close()
+      expect(new Set(await Promise.all(held))).toEqual(new Set(['unreachable']))
+    },
+  )
+
+  test('counts its waiting for a connection as part of its time', async () => {
+    const hold = createHold()
+    const { server, upstream } = await start({ ok: true })
+    server.on('/held', hold.route)
+    const held = Array.from({ length: 3 }, () =>
+      codeOf(upstream.send({ ...get, path: '/held', lane: 'lists', timeout: 5_000 })),
+    )
+    await hold.reached(3)
+    const late = upstream.send({ ...get, lane: 'lists', timeout: 50 })
+    expect(await codeOf(late)).toBe('timeout')
+    expect(server.count('/x')).toBe(0)
+    hold.release()
+    expect(await Promise.all(held)).toEqual(['answered', 'answered', 'answered'])
   })
 
   test('to nobody fails at once, and the message holds neither path nor credential', async () => {

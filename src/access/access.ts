@@ -37,14 +37,26 @@ export interface AccessOptions<Request extends CheckRequest> {
 
 /** Decides on requests, by token and by rules. */
 export interface Access<Request extends CheckRequest> {
-  /** Like `Gate.check`: never throws, never rejects, a promise only where something is asked. */
-  check(request: Request): Decision | Promise<Decision>
+  /** What the rules say of a request. Never throws. */
+  rule(request: Request): Ruling
+  /**
+   * Like `Gate.check`: never throws, never rejects, a promise only where something is asked.
+   *
+   * @param ruling on the request, where it is known already
+   */
+  check(request: Request, ruling?: Ruling): Decision | Promise<Decision>
   /** A handshake always needs a token, also where the route is for anybody: a socket has an owner. */
-  checkUpgrade(request: Request & UpgradeRequest): Promise<UpgradeCheck>
+  checkUpgrade(request: Request & UpgradeRequest, ruling?: Ruling): Promise<UpgradeCheck>
 }
 
 /** What a place asks, or what becomes of a request that none can be found for. */
-type Ruling = { readonly terms: Terms; readonly target: Target } | Deny | Unknown | Passed
+export type Ruling = Place | Deny | Unknown | Passed
+
+/** A place that a request goes to; `target` is undefined where only a proof would ask for it. */
+interface Place {
+  readonly terms: Terms
+  readonly target: Target | undefined
+}
 
 /**
  * Puts rules before a gate: the route decides what is asked of the token, the gate decides on the
@@ -59,19 +71,25 @@ export function createAccess<Request extends CheckRequest>(
   const { observer } = gate
   // The gate hands it the very request that it was given.
   const plain = gate.terms({ describe: describe as (request: CheckRequest) => Target | Deny })
-  const prepared = new WeakMap<Route, Terms>()
+  /** Of the rules in force, by the place of each route. */
+  let prepared: Terms[] = []
+  let preparedFor: Policy | undefined
 
   function termsOf(route: Route): Terms {
-    const known = prepared.get(route)
+    const known = prepared[route.place]
     if (known !== undefined) return known
     const made = gate.terms(demandsOf(route, observer))
-    prepared.set(route, made)
+    prepared[route.place] = made
     return made
   }
 
   function rule(request: Request): Ruling {
     const rules = policy?.current()
     if (rules === undefined) return unknown('policy_not_loaded', 5)
+    if (rules !== preparedFor) {
+      prepared = []
+      preparedFor = rules
+    }
     const target = describe(request)
     if ('outcome' in target) return target
     return rulingOf(rules.match(target), target)
@@ -122,19 +140,20 @@ export function createAccess<Request extends CheckRequest>(
   }
 
   if (policy === undefined) {
+    const everywhere: Place = { terms: plain, target: undefined }
     return {
+      rule: () => everywhere,
       check: (request) => noted(gate.check(request, plain)),
       checkUpgrade: (request) => gate.checkUpgrade(request, plain),
     }
   }
   return {
-    check(request) {
-      const ruling = ruled(request)
+    rule: ruled,
+    check(request, ruling = ruled(request)) {
       if ('outcome' in ruling) return settled(ruling)
       return noted(gate.check(request, ruling.terms, ruling.target))
     },
-    async checkUpgrade(request) {
-      const ruling = ruled(request)
+    async checkUpgrade(request, ruling = ruled(request)) {
       if (!('outcome' in ruling)) {
         return await gate.checkUpgrade(request, ruling.terms, ruling.target)
       }

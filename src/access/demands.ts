@@ -5,7 +5,9 @@ import { evaluate } from '../policy/requirements.ts'
 import { refusalAt } from './refusal.ts'
 
 /**
- * What a route asks of a token, in the gate's words.
+ * What a route asks of a token, in the gate's words. In shadow it asks for nothing and tells what it
+ * would have said of the caller and the proof. Its freshness is not tried: what that refuses depends
+ * on what ZeroID answers, and to ask would slow requests down, or keep them waiting, already now.
  *
  * @param route that decides
  * @param observer told what a route in shadow would have refused
@@ -20,7 +22,6 @@ export function demandsOf(route: Route, observer: Pick<Observer, 'shadow'>): Dem
       admit: (identity) => evaluate(requirements, identity),
     }
   }
-  // In shadow a route asks for nothing: it tells what it would have said.
   return {
     route: name,
     // Nor for more than it would ask for in force.

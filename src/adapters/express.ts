@@ -68,8 +68,9 @@ export function protectedResource(
 ): RequestHandler & Pick<core.ProtectedResource, 'url'> {
   const { url, path, answer } = core.describeResource(options)
   const serve: RequestHandler = (request, response, next) => {
-    if (request.path !== path || !/^(GET|HEAD)$/.test(request.method)) next()
-    else core.writeAnswer(response, answer())
+    const said = request.path === path ? answer(request.method) : undefined
+    if (said === undefined) next()
+    else core.writeAnswer(response, said)
   }
   return Object.assign(serve, { url })
 }

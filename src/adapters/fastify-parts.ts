@@ -1,4 +1,4 @@
-import type { FastifyReply } from 'fastify'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { Answer } from '../http/answer.ts'
 import { headersOf } from './write.ts'
 
@@ -24,4 +24,26 @@ export function withoutContext(name: string): Readonly<Record<symbol, unknown>> 
  */
 export function sendAnswer(reply: FastifyReply, answer: Answer): void {
   void reply.code(answer.status).headers(headersOf(answer)).send(Buffer.from(answer.body))
+}
+
+/**
+ * Serves the metadata of a resource.
+ *
+ * @param app where
+ * @param path of it, taken literally: `:` would be a parameter
+ * @param answer to each method
+ */
+export function serveResource(
+  app: FastifyInstance,
+  path: string,
+  answer: (method: string) => Answer | undefined,
+): void {
+  app.route({
+    method: ['GET', 'HEAD', 'OPTIONS'],
+    url: path.replaceAll(':', '::'),
+    handler({ method }, reply) {
+      const said = answer(method)
+      if (said !== undefined) sendAnswer(reply, said)
+    },
+  })
 }

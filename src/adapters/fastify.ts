@@ -1,6 +1,6 @@
 import type { FastifyPluginCallback, FastifyRequest, onRequestHookHandler } from 'fastify'
 import * as core from './core.ts'
-import { sendAnswer, withoutContext } from './fastify-parts.ts'
+import { sendAnswer, serveResource, withoutContext } from './fastify-parts.ts'
 
 export type * from './public-types.ts'
 
@@ -42,7 +42,8 @@ export function zeroid(
   const plugin: FastifyPluginCallback = (app, _options, done) => {
     if (!app.hasRequestDecorator('zeroid')) app.decorateRequest('zeroid', undefined)
     app.addHook('onRequest', onRequest)
-    if (reception.own) app.addHook('onClose', () => reception.gate.close())
+    // Before the server waits for what is open: the streams that rest on the gate end with it.
+    if (reception.own) app.addHook('preClose', () => reception.gate.close())
     done()
   }
   return Object.assign(plugin, { gate: reception.gate, ...withoutContext('zeroid-gate') })
@@ -69,7 +70,7 @@ export function protectedResource(
 ): FastifyPluginCallback & Pick<core.ProtectedResource, 'url'> {
   const { url, path, answer } = core.describeResource(options)
   const plugin: FastifyPluginCallback = (app, _options, done) => {
-    app.get(path, (_request, reply) => sendAnswer(reply, answer()))
+    serveResource(app, path, answer)
     done()
   }
   return Object.assign(plugin, { url })

@@ -21,6 +21,11 @@ export interface HeadersOptions {
  * Who sends a request, for a backend behind a proxy that asks the gate and strips the client's
  * own headers. Each header is read in its one spelling, once, as UTF-8.
  *
+ * They tell less than the token: no tools (`hasTool` is always false), of the chain of delegation
+ * only who acts and, under the legacy profile, the parent (`priorActors` may be shorter than
+ * `delegationDepth`), and no type of principal: `human` is undefined for a subject that is no agent,
+ * since it need not be a person. There is no `signal`: the proxy's connection is cut in front.
+ *
  * @param request as it arrived; Node's `IncomingMessage`
  * @param options whose word is taken
  * @returns undefined where the peer is none of the proxies, or where the headers are not the gate's

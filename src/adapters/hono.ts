@@ -1,5 +1,6 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import * as core from './core.ts'
+import type { EnvOf } from './hono-env.ts'
 import { exchangeOf, forgetIn, keepBody } from './web.ts'
 
 export type * from './public-types.ts'
@@ -8,13 +9,6 @@ declare module 'hono' {
   interface ContextVariableMap {
     /** Who sends the request; chained after `zeroid()` it is known to be there. */
     zeroid: core.AgentIdentity | undefined
-  }
-}
-
-/** What `zeroid()` leaves in the context: under `optional` nobody may be known. */
-type EnvOf<O> = {
-  Variables: {
-    zeroid: O extends { optional: true } ? core.AgentIdentity | undefined : core.AgentIdentity
   }
 }
 
@@ -32,25 +26,28 @@ export function zeroid<const O extends core.ZeroidOptions>(
   const reception = core.createReception(options)
 
   const middleware: MiddlewareHandler = async function zeroidGate(c, next) {
-    const { request, response } = exchangeOf(c)
+    const { request, response, follow } = exchangeOf(c)
     for (const name of reception.strip(request)) forgetIn(c, name)
     const entry = await reception.judge(request, response, (body) => keepBody(request, body))
     if (entry.answer !== undefined) return respond(entry.answer)
     core.noteEntry(c, entry)
     c.set('zeroid', entry.agent)
-    return await next()
+    await next()
+    return follow?.()
   }
   return Object.assign(middleware as MiddlewareHandler<EnvOf<O>>, { gate: reception.gate })
 }
 
-function respond(answer: core.Answer): Response {
-  return new Response(answer.body, { status: answer.status, headers: core.headersOf(answer) })
+function respond(answer: core.Answer | undefined): Response | undefined {
+  if (answer === undefined) return undefined
+  const { status, body } = answer
+  return new Response(status === 204 ? null : body, { status, headers: core.headersOf(answer) })
 }
 
 type Guards = core.Guards<MiddlewareHandler>
 const guards: Guards = core.createGuards((requirement) => async (c, next) => {
   const answer = core.refusalOf(c, requirement)
-  return answer === undefined ? await next() : respond(answer)
+  return respond(answer) ?? (await next())
 })
 export const requireScope: Guards['requireScope'] = guards.requireScope
 export const requireTrust: Guards['requireTrust'] = guards.requireTrust
@@ -75,6 +72,6 @@ export function protectedResource(
 ): MiddlewareHandler & Pick<core.ProtectedResource, 'url'> {
   const { url, path, answer } = core.describeResource(options)
   const serve: MiddlewareHandler = async (c, next) =>
-    c.req.path === path && c.req.method === 'GET' ? respond(answer()) : await next()
+    respond(c.req.path === path ? answer(c.req.method) : undefined) ?? (await next())
   return Object.assign(serve, { url })
 }

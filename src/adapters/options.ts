@@ -1,4 +1,5 @@
 import type { GateOptions } from '../gate/options.ts'
+import { unknownOption } from '../gate/options.ts'
 import type { Gate } from '../gate.ts'
 import { createGate } from '../gate.ts'
 import type { PolicyDocument } from '../policy/policy.ts'
@@ -32,8 +33,6 @@ export interface ChosenGate {
   readonly own: boolean
 }
 
-const known = ['gate', 'optional', 'resourceMetadata', 'policy', 'bodyLimit']
-
 /**
  * @param options as the user gave them
  * @throws TypeError that names the option that cannot be used: a misspelt one would silently leave
@@ -61,8 +60,11 @@ export function chooseGate(options: ZeroidOptions): ChosenGate {
     const { gate: _, ...gateOptions } = rest as GateOptions & { gate?: undefined }
     return { gate: createGate(gateOptions), own: true }
   }
-  const odd = Object.keys(rest).find((name) => !known.includes(name))
-  if (odd !== undefined) throw new TypeError(`"${odd}" option belongs to the gate, which is given`)
-  if (typeof rest.gate?.check !== 'function') throw new TypeError('"gate" option must be a gate')
-  return { gate: rest.gate, own: false }
+  const { gate, ...others } = rest
+  const [odd] = Object.keys(others)
+  if (odd !== undefined) {
+    throw new TypeError(unknownOption(odd) ?? `"${odd}" option belongs to the gate, which is given`)
+  }
+  if (typeof gate?.check !== 'function') throw new TypeError('"gate" option must be a gate')
+  return { gate, own: false }
 }

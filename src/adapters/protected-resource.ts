@@ -3,7 +3,7 @@ import type { Answer } from '../http/answer.ts'
 
 /** What a protected resource says of itself (RFC 9728 §2). */
 export interface ProtectedResourceOptions {
-  /** URL of the resource, such as `https://mcp.example.com/mcp`; no fragment. */
+  /** URL of the resource, such as `https://mcp.example.com/mcp`; no fragment, a plain path. */
   readonly resource: string
   /** Scopes that are used here. */
   readonly scopes?: readonly string[] | undefined
@@ -19,13 +19,29 @@ export interface ProtectedResource {
   readonly url: string
   /** The path of that URL. */
   readonly path: string
-  answer(): Answer
+  /** What is answered there; undefined for other methods. */
+  answer(method: string): Answer | undefined
 }
 
 const wellKnown = '/.well-known/oauth-protected-resource'
 const names: readonly string[] = ['resource', 'scopes', 'gate', 'name']
 /** Public, and read by MCP clients in browsers. */
 const shared = ['Access-Control-Allow-Origin', '*', 'X-Content-Type-Options', 'nosniff'] as const
+
+/** A browser asks first where the request will carry a header of its own, as MCP clients' do. */
+const preflight: Answer = {
+  status: 204,
+  headers: [
+    ...shared,
+    'Access-Control-Allow-Methods',
+    'GET, HEAD',
+    'Access-Control-Allow-Headers',
+    '*',
+    'Access-Control-Max-Age',
+    '86400',
+  ],
+  body: '',
+}
 
 /**
  * @param options what is said
@@ -38,14 +54,26 @@ export function describeResource(options: ProtectedResourceOptions): ProtectedRe
   if (typeof resource !== 'string' || !isResource(resource)) {
     throw new TypeError('"resource" option must be an http or https URL without a fragment')
   }
-  if (typeof gate?.issuer !== 'function') throw new TypeError('"gate" option must be a gate')
   const { origin, pathname, search } = new URL(resource)
+  // Routers do not agree on what these mean, so that it would be served somewhere else, or nowhere.
+  if (/[%*]/.test(pathname)) {
+    throw new TypeError('"resource" option must have a path without escapes and asterisks')
+  }
+  if (scopes !== undefined && !(Array.isArray(scopes) && scopes.every(isScope))) {
+    throw new TypeError('"scopes" option must be a list of scopes, none of which has a blank')
+  }
+  if (typeof gate?.issuer !== 'function') throw new TypeError('"gate" option must be a gate')
+  if (name !== undefined && (typeof name !== 'string' || name === '')) {
+    throw new TypeError('"name" option must be a text that is not empty')
+  }
   // RFC 9728 §3.1: the well-known part goes between host and path, whose last slash is dropped.
   const path = wellKnown + (pathname === '/' ? '' : pathname)
   return {
     url: origin + path + search,
     path,
-    answer() {
+    answer(method) {
+      if (method === 'OPTIONS') return preflight
+      if (method !== 'GET' && method !== 'HEAD') return undefined
       const issuer = gate.issuer()
       if (issuer === undefined) return json(503, ['Retry-After', '1', 'Cache-Control', 'no-store'])
       return json(200, ['Cache-Control', 'public, max-age=300'], {
@@ -57,6 +85,11 @@ export function describeResource(options: ProtectedResourceOptions): ProtectedRe
       })
     },
   }
+}
+
+/** RFC 6749 §3.3 `scope-token`. */
+function isScope(scope: unknown): boolean {
+  return typeof scope === 'string' && /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(scope)
 }
 
 function isResource(resource: string): boolean {

@@ -1,8 +1,10 @@
-import type { Decision } from '../access/access.ts'
+import type { Decision, Ruling } from '../access/access.ts'
 import { createAccess } from '../access/access.ts'
 import { bodyHashMatches } from '../dpop/body-hash.ts'
 import { refuseProof } from '../dpop/refusal.ts'
-import type { UpgradeCheck, UpgradeRequest } from '../gate/upgrade.ts'
+import { isAnonymous } from '../gate/anonymous.ts'
+import type { Terms } from '../gate/terms.ts'
+import type { UpgradeRequest } from '../gate/upgrade.ts'
 import type { Gate } from '../gate.ts'
 import type { Answer } from '../http/answer.ts'
 import { createAnswers } from '../http/answer.ts'
@@ -10,21 +12,16 @@ import { defaultResourceMetadata } from '../http/challenge.ts'
 import type { AgentIdentity } from '../identity/agent.ts'
 import { createAgent } from '../identity/agent.ts'
 import { describeDirect } from '../request/direct.ts'
-import type { Allow, Deny } from '../verdict.ts'
+import type { Deny } from '../verdict.ts'
 import { deny } from '../verdict.ts'
 import { peekBody } from './body.ts'
 import type { ZeroidOptions } from './options.ts'
 import { chooseGate } from './options.ts'
 import type { IncomingRequest } from './reserved.ts'
-import { stripReserved } from './reserved.ts'
-import { rulesOf } from './rules.ts'
-
-/** Where the answer goes; Node's `ServerResponse` and sockets are such. */
-export interface OutgoingAnswer {
-  readonly closed?: boolean
-  readonly destroyed?: boolean
-  once(event: 'close', listener: () => void): unknown
-}
+import { stripReserved, stripTrailers } from './reserved.ts'
+import { readRules } from './rules.ts'
+import type { OutgoingAnswer, Stay } from './stay.ts'
+import { signalOf } from './stay.ts'
 
 /** How a request was received. */
 export interface Entry {
@@ -65,10 +62,16 @@ export interface Reception {
     response: OutgoingAnswer,
     keep?: (body: Uint8Array) => void,
   ): Entry | Promise<Entry>
-  /** Judges a WebSocket handshake that was stripped. */
-  judgeUpgrade(request: IncomingRequest & UpgradeRequest): Promise<UpgradeCheck>
-  /** What a decision comes to, for a request that was stripped. */
-  enter(decision: Decision, request: IncomingRequest, response: OutgoingAnswer): Entry
+  /**
+   * Strips a WebSocket handshake, then judges it.
+   *
+   * @param socket its end is the end of what rests on the verdict
+   * @returns also the subprotocol to select
+   */
+  receiveUpgrade(
+    request: IncomingRequest & UpgradeRequest,
+    socket: OutgoingAnswer,
+  ): Promise<Entry & { readonly protocol: string | undefined }>
   /** 401 for a request without a token, where one is needed after all. */
   anonymous(): Answer
   /** The answer of a refusal. */
@@ -78,6 +81,7 @@ export interface Reception {
 type Keep = ((body: Uint8Array) => void) | undefined
 
 const defaultBodyLimit = 1_048_576
+const noBody = new Uint8Array(0)
 /** RFC 9110 §15.5.14. What is left of the body would be taken for the next request. */
 const tooLarge: Answer = {
   status: 413,
@@ -90,11 +94,13 @@ const tooLarge: Answer = {
  * @throws TypeError that names the option that cannot be used
  */
 export function createReception(options: ZeroidOptions): Reception {
+  // Before there is a gate: one that nobody will ever hold could not be closed.
+  const follow = options?.policy === undefined ? undefined : readRules(options.policy)
   const { gate, own } = chooseGate(options)
-  const { optional = false, resourceMetadata, policy, bodyLimit = defaultBodyLimit } = options
+  const { optional = false, resourceMetadata, bodyLimit = defaultBodyLimit } = options
   const access = createAccess<IncomingRequest>({
     gate,
-    policy: policy === undefined ? undefined : rulesOf(policy, gate),
+    policy: follow?.(gate),
     describe: describeDirect,
   })
   const answers = createAnswers({
@@ -104,30 +110,26 @@ export function createReception(options: ZeroidOptions): Reception {
   const count = (removed: number): void => gate.observer.reservedHeader?.(removed)
   const strip = (request: IncomingRequest): readonly string[] => stripReserved(request, count)
 
-  function enter(decision: Decision, request: IncomingRequest, response: OutgoingAnswer): Entry {
+  function enter(decision: Decision, { request, response, terms }: Arrival): Entry {
+    // Its body may have come to its end while something was asked.
+    stripTrailers(request, count)
     if (decision.outcome === 'allow') {
-      const stay: Stay = { gate, allow: decision, request, response, signal: undefined }
+      const stay: Stay = { gate, allow: decision, terms, request, response, signal: undefined }
       return { answer: undefined, agent: createAgent(decision.identity, stay, signalOf), reception }
     }
-    const anonymous = decision.outcome === 'deny' && decision.reason === 'missing_token'
-    const passes = decision.outcome === 'passed' || (optional && anonymous)
-    return refused(passes ? undefined : answers.of(decision, 'direct'))
+    if (decision.outcome === 'passed') return nobody
+    return refused(answers.of(decision, 'direct'))
   }
 
-  function refused(answer: Answer | undefined): Entry {
+  function refused(answer: Answer): Entry {
     return { answer, agent: undefined, reception }
   }
 
-  function settle(
-    decision: Decision,
-    request: IncomingRequest,
-    response: OutgoingAnswer,
-    keep: Keep,
-  ): Entry | Promise<Entry> {
+  function settle(decision: Decision, arrival: Arrival, keep: Keep): Entry | Promise<Entry> {
     const hash = decision.outcome === 'allow' ? decision.proof?.bodyHash : undefined
-    if (hash === undefined) return enter(decision, request, response)
-    return compareBody(request, hash, keep).then((answer) =>
-      answer === undefined ? enter(decision, request, response) : refused(answer),
+    if (hash === undefined) return enter(decision, arrival)
+    return compareBody(arrival.request, hash, keep).then((answer) =>
+      answer === undefined ? enter(decision, arrival) : refused(answer),
     )
   }
 
@@ -143,9 +145,13 @@ export function createReception(options: ZeroidOptions): Reception {
       keep?.(body)
       return undefined
     }
+    return answers.of(otherBody(), 'direct')
+  }
+
+  function otherBody(): Deny {
     const refusal = refuseProof('body_hash_mismatch', 'bh')
     gate.observer.verdict?.(refusal, 0)
-    return answers.of(refusal, 'direct')
+    return refusal
   }
 
   function judge(
@@ -153,9 +159,15 @@ export function createReception(options: ZeroidOptions): Reception {
     response: OutgoingAnswer,
     keep?: Keep,
   ): Entry | Promise<Entry> {
-    const decision = access.check(request)
-    if (!(decision instanceof Promise)) return settle(decision, request, response, keep)
-    return decision.then((settled) => settle(settled, request, response, keep))
+    if (optional && isAnonymous(request)) {
+      gate.observer.passed?.(undefined, 'anonymous')
+      return nobody
+    }
+    const ruling = access.rule(request)
+    const arrival = { request, response, terms: termsOf(ruling) }
+    const decision = access.check(request, ruling)
+    if (!(decision instanceof Promise)) return settle(decision, arrival, keep)
+    return decision.then((settled) => settle(settled, arrival, keep))
   }
 
   const reception: Reception = {
@@ -167,30 +179,30 @@ export function createReception(options: ZeroidOptions): Reception {
     },
     strip,
     judge,
-    judgeUpgrade: access.checkUpgrade,
-    enter,
+    async receiveUpgrade(request, socket) {
+      strip(request)
+      const ruling = access.rule(request)
+      const arrival = { request, response: socket, terms: termsOf(ruling) }
+      const { verdict, protocol } = await access.checkUpgrade(request, ruling)
+      const hash = verdict.outcome === 'allow' ? verdict.proof?.bodyHash : undefined
+      // A handshake has no body: a proof that names one is good for another request.
+      const other = hash !== undefined && !bodyHashMatches(hash, noBody)
+      return { ...enter(other ? otherBody() : verdict, arrival), protocol }
+    },
     anonymous: () => answers.of(deny('missing_token'), 'direct'),
     refuse: (refusal) => answers.of(refusal, 'direct'),
   }
+  const nobody: Entry = { answer: undefined, agent: undefined, reception }
   return reception
 }
 
-/** What it takes to watch over one answer. Few do: a request pays for this object alone. */
-interface Stay {
-  readonly gate: Gate
-  readonly allow: Allow
+/** A request that was stripped, its answer, and what was asked of it. */
+interface Arrival {
   readonly request: IncomingRequest
   readonly response: OutgoingAnswer
-  signal: AbortSignal | undefined
+  readonly terms: Terms | undefined
 }
 
-/** The signal of one answer: made when it is asked for, and let go of with the answer. */
-function signalOf(stay: Stay): AbortSignal {
-  if (stay.signal !== undefined) return stay.signal
-  const { gate, allow, request, response } = stay
-  const { signal, release } = gate.watch(allow, request)
-  stay.signal = signal
-  if (response.closed === true || response.destroyed === true) release()
-  else response.once('close', release)
-  return signal
+function termsOf(ruling: Ruling): Terms | undefined {
+  return 'outcome' in ruling ? undefined : ruling.terms
 }

@@ -1,3 +1,4 @@
+import { AccessError } from '../errors.ts'
 import type { Answer } from '../http/answer.ts'
 import type { AgentIdentity } from '../identity/agent.ts'
 import type { TrustLevel } from '../identity/trust.ts'
@@ -111,12 +112,13 @@ export function refusalOf(carrier: object, requirement: Requirement): Answer | u
  * The agent behind a request, for handlers.
  *
  * @param carrier the request, in the framework's own form
- * @throws Error where no `zeroid()` came before, or where it is optional and nobody is known
+ * @throws AccessError `missing_token` for a request that was let in without a token
+ * @throws Error where no `zeroid()` came before: a fault of the app, not of the caller
  */
 export function agentOf(carrier: object): AgentIdentity {
-  const { agent } = receivedAs(carrier, 'agentOf')
-  if (agent === undefined) throw new Error('agentOf(): this request was let in without a token')
-  return agent
+  const { agent } = receivedAs(carrier, 'identityOf')
+  if (agent !== undefined) return agent
+  throw new AccessError('missing_token', 'identityOf(): this request was let in without a token')
 }
 
 function receivedAs(carrier: Carrier, name: string): Entry {

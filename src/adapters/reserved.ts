@@ -3,10 +3,12 @@ import type { HeaderViews } from '../raw-headers.ts'
 import { removeHeaders, removeTrailers } from '../raw-headers.ts'
 import type { DirectRequest } from '../request/direct.ts'
 import type { BodySource } from './body.ts'
+import type { Connection } from './connection-end.ts'
 
 /** A request as it arrives; Node's `IncomingMessage` is one. */
 export interface IncomingRequest extends HeaderViews, DirectRequest, BodySource {
   readonly rawHeaders: string[]
+  readonly socket?: Connection | null | undefined
   once?(event: 'end', listener: () => void): unknown
 }
 
@@ -25,7 +27,7 @@ function isReserved(name: string): boolean {
 
 /**
  * Takes from a request, in place, what would look like the gate's own word: the reserved headers,
- * and the reserved trailers of a chunked body when it has been read.
+ * and the reserved trailers when its body has been read.
  *
  * @param request before anybody else reads it
  * @param onRemoved told how many there were, where there were any
@@ -35,20 +37,33 @@ export function stripReserved(
   request: IncomingRequest,
   onRemoved: (count: number) => void,
 ): readonly string[] {
-  const { rawHeaders } = request
+  const { rawHeaders, httpVersionMajor = 1 } = request
   let found = false
+  // Of HTTP/2 any body may have trailers, and none says so before.
+  let mayTrail = httpVersionMajor > 1
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] as string
     if (isReserved(name)) found = true
     else if (name.length === 17 && name.toLowerCase() === 'transfer-encoding') {
-      request.once?.('end', () => {
-        const { length } = removeTrailers(request, isReserved)
-        if (length > 0) onRemoved(length)
-      })
+      mayTrail = true
     }
   }
+  if (mayTrail) request.once?.('end', () => stripTrailers(request, onRemoved))
   if (!found) return none
   const removed = removeHeaders(request, isReserved)
   onRemoved(removed.length)
   return removed
+}
+
+/**
+ * Takes the reserved trailers from a request, in place, as far as they have come: they are there
+ * before anybody has read the body to its end.
+ *
+ * @param request whose
+ * @param onRemoved told how many there were, where there were any
+ */
+export function stripTrailers(request: IncomingRequest, onRemoved: (count: number) => void): void {
+  if (request.rawTrailers === undefined || request.rawTrailers.length === 0) return
+  const { length } = removeTrailers(request, isReserved)
+  if (length > 0) onRemoved(length)
 }

@@ -1,6 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { finished } from 'node:stream'
+import type { Gate } from '../gate.ts'
 import type { Answer } from '../http/answer.ts'
 import type { AgentIdentity } from '../identity/agent.ts'
 import type { ZeroidOptions } from './options.ts'
@@ -14,30 +16,39 @@ export interface AllowedUpgrade {
   readonly protocol: string | undefined
 }
 
+/** Takes each `upgrade` event of a server. */
+export type UpgradeGuard = (
+  request: IncomingMessage,
+  socket: Duplex,
+) => Promise<AllowedUpgrade | undefined>
+
+/** Milliseconds in which the client of a refused handshake may close its end. */
+const farewell = 1_000
+
 /**
  * Checks WebSocket handshakes. A refused one is answered on its socket, with the bytes that an
  * ordinary request would get.
  *
  * @param options of the gate, or a shared gate; `optional` is none of them: a socket has an owner
- * @returns for each `upgrade` event the agent, or undefined where the socket was refused
+ * @returns for each `upgrade` event the agent, or undefined where the socket was refused; and its
+ *   gate, which must be closed when the server ends
  */
 export function upgradeGuard(
   options: ZeroidOptions & { readonly optional?: never },
-): (request: IncomingMessage, socket: Duplex) => Promise<AllowedUpgrade | undefined> {
-  const { enter, strip, judgeUpgrade } = createReception(options)
-  return async function guardUpgrade(request, socket) {
+): UpgradeGuard & { readonly gate: Gate } {
+  const { gate, receiveUpgrade } = createReception(options)
+  const guardUpgrade: UpgradeGuard = async (request, socket) => {
     // Nobody else listens yet, and an error without a listener ends the process.
     const ignore = (): void => {}
     socket.on('error', ignore)
-    strip(request)
-    const { verdict, protocol } = await judgeUpgrade(request)
-    const { agent, answer } = enter(verdict, request, socket)
+    const { agent, answer, protocol } = await receiveUpgrade(request, socket)
     socket.off('error', ignore)
     if (agent !== undefined && !socket.destroyed) return { agent, protocol }
     if (answer !== undefined && socket.writable) refuse(socket, answer)
     else socket.destroy()
     return undefined
   }
+  return Object.assign(guardUpgrade, { gate })
 }
 
 function refuse(socket: Duplex, { status, headers, body }: Answer): void {
@@ -45,4 +56,12 @@ function refuse(socket: Duplex, { status, headers, body }: Answer): void {
   const head = [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, ...lines, 'Connection: close']
   socket.on('error', () => socket.destroy())
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
+  // Node lets go of a socket that asks for an upgrade: a client that never closes its end would
+  // keep it for ever. What it still sends is read, since unread bytes would cut the answer short.
+  socket.resume()
+  const late = setTimeout(() => socket.destroy(), farewell)
+  finished(socket, () => {
+    clearTimeout(late)
+    socket.destroy()
+  })
 }

@@ -1,12 +1,21 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Body } from './body.ts'
-import type { OutgoingAnswer } from './reception.ts'
 import type { IncomingRequest } from './reserved.ts'
+import type { OutgoingAnswer } from './stay.ts'
 
 /** A Fetch request in its framework's context; `env` is what the runtime gave along. */
 export interface WebContext {
   readonly env?: unknown
   readonly req: { raw: Request }
+  res: Response
+}
+
+/** A request and its answer, in Node's words. */
+export interface Exchange {
+  readonly request: IncomingRequest
+  readonly response: OutgoingAnswer
+  /** To be called when the answer is made, where nobody else would tell of its end. */
+  readonly follow?: () => void
 }
 
 /** What `@hono/node-server` gives along. */
@@ -21,10 +30,7 @@ interface NodeBindings {
  *
  * @param c the context
  */
-export function exchangeOf(c: WebContext): {
-  request: IncomingRequest
-  response: OutgoingAnswer
-} {
+export function exchangeOf(c: WebContext): Exchange {
   const { incoming, outgoing } = (c.env ?? {}) as NodeBindings
   if (incoming !== undefined && outgoing !== undefined) {
     return { request: incoming, response: outgoing }
@@ -40,12 +46,55 @@ export function exchangeOf(c: WebContext): {
       socket: { encrypted: scheme === 'https' },
       peek: (limit) => peekCopy(c.req.raw, limit),
     },
-    // Without Node the end of an answer shows nowhere; its client's leaving does.
+    ...answerOf(c, signal),
+  }
+}
+
+/** Without Node an answer is over when its body is, or when its client leaves. */
+function answerOf(
+  c: WebContext,
+  leaving: AbortSignal,
+): Required<Pick<Exchange, 'response' | 'follow'>> {
+  const over = new AbortController()
+  const end = (): void => over.abort()
+  if (leaving.aborted) end()
+  else leaving.addEventListener('abort', end, { once: true })
+  return {
     response: {
-      destroyed: signal.aborted,
-      once: (_event, listener) => signal.addEventListener('abort', listener, { once: true }),
+      get destroyed() {
+        return over.signal.aborted
+      },
+      once: (_event, listener) => over.signal.addEventListener('abort', listener, { once: true }),
+    },
+    follow() {
+      const { body } = c.res
+      if (body === null) end()
+      else c.res = new Response(tellingItsEnd(body, end), c.res)
     },
   }
+}
+
+function tellingItsEnd(body: ReadableStream, onEnd: () => void): ReadableStream {
+  const reader = body.getReader()
+  const source: UnderlyingDefaultSource = {
+    async pull(controller) {
+      try {
+        const { done, value } = await reader.read()
+        if (!done) return controller.enqueue(value)
+        onEnd()
+        controller.close()
+      } catch (error) {
+        onEnd()
+        controller.error(error)
+      }
+    },
+    async cancel(reason) {
+      onEnd()
+      await reader.cancel(reason)
+    },
+  }
+  // Nothing is read before it is asked for.
+  return new ReadableStream(source, { highWaterMark: 0 })
 }
 
 /** Reads a copy of a Fetch request's body, and leaves the request as it is. */

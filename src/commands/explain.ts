@@ -1,4 +1,5 @@
 import type { Settings } from '../config/table.ts'
+import { engineSettings } from '../config/table.ts'
 import type { Environment } from '../config.ts'
 import { readSettings } from '../config.ts'
 import type { Gate } from '../gate.ts'
@@ -28,9 +29,10 @@ const verdictCodes = { allow: 0, deny: 1, unknown: 2 } as const
  * @throws CommandError (64) without a token, SettingsError where the settings cannot be used
  */
 export async function explain(args: readonly string[], env: Environment): Promise<number> {
-  const { flags, operands } = readCommandLine('explain', args, ['method', 'url'], 1)
-  if (flags.method !== undefined && flags.url === undefined) {
-    throw usage('explain', '--method needs --url')
+  const { flags, operands } = readCommandLine('explain', args, ['method', 'preflight', 'url'], 1)
+  const lonely = ['method', 'preflight'].find((flag) => flags[flag] !== undefined)
+  if (lonely !== undefined && flags.url === undefined) {
+    throw usage('explain', `--${lonely} needs --url`)
   }
   const settings = readSettings(env)
   const routing = await readRouting(settings, flags)
@@ -42,7 +44,7 @@ export async function explain(args: readonly string[], env: Environment): Promis
   const token = await readToken(operands[0])
   let introspection: IntrospectionResult | undefined
   const gate = createGate({
-    ...settings,
+    ...engineSettings(settings),
     observer: {
       introspection(result) {
         introspection = result
@@ -69,12 +71,16 @@ function print(lines: readonly string[]): void {
 /** @returns the rules and the request; undefined where no request was named */
 async function readRouting(
   { policyFile }: Settings,
-  { url, method = 'GET' }: CommandLine['flags'],
+  { url, preflight, method = preflight === undefined ? 'GET' : 'OPTIONS' }: CommandLine['flags'],
 ): Promise<Routing | undefined> {
   if (url === undefined) return undefined
+  if (preflight !== undefined && method !== 'OPTIONS') {
+    const given = JSON.stringify(method)
+    throw usage('explain', `--method ${given} is no method of a preflight, which is OPTIONS`)
+  }
   if (policyFile === undefined) throw usage('explain', '--url needs GATE_POLICY_FILE')
   try {
-    return routingOf(parsePolicy(await readText(policyFile), policyFile), url, method)
+    return routingOf(parsePolicy(await readText(policyFile), policyFile), url, method, preflight)
   } catch (error) {
     if (error instanceof PolicyError) throw new CommandError(error.message, exitCodes.config)
     const { code } = error as { code?: string }
@@ -87,7 +93,8 @@ async function readRouting(
 /** The first sight of a token may open its tenant's feed, which may know more a moment later. */
 async function check(gate: Gate, token: string, route: Route | undefined): Promise<Verdict> {
   // A proof is good for one request, and none is at hand.
-  const terms = gate.terms({ ...route?.freshness, proof: 'off' })
+  const freshness = route?.shadow ? undefined : route?.freshness
+  const terms = gate.terms({ ...freshness, proof: 'off' })
   const request = { rawHeaders: ['Authorization', `Bearer ${token}`] }
   await gate.started
   await feedsOpened(gate)

@@ -54,8 +54,8 @@ Exit code: 0 where every step did what it says, else 1.`,
 
   policy: `zeroid-gate policy check FILE: what is wrong with a policy, with line and column
 
-  --dialect DIALECT   how the proxy tells what a request was, as GATE_DIALECT: warns of rules
-                      that it cannot feed. Warnings change no exit code
+  --dialect DIALECT   how the proxy tells what a request was (GATE_DIALECT, else forwarded): names
+                      rules that it cannot feed. Warnings change no exit code
 
 zeroid-gate policy test FILE CASES: tries a policy on a table of requests, in YAML
 
@@ -82,6 +82,7 @@ Settings come from the environment as for serve. No part of the token is printed
   --url URL           with the rules of GATE_POLICY_FILE: which route decides on this request,
                       and why the routes before it did not match
   --method METHOD     of that request (GET)
+  --preflight METHOD  it is a CORS preflight: OPTIONS with Origin, asking for that method
 
   zeroid-gate explain < token.txt
 

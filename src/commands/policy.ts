@@ -1,3 +1,4 @@
+import type { Environment } from '../config.ts'
 import type { Inspection, Remark } from '../policy/check.ts'
 import { inspectPolicy } from '../policy/check.ts'
 import { PolicyError, parsePolicy, policySchema } from '../policy/document.ts'
@@ -18,13 +19,18 @@ const print: Write = (text) => void process.stdout.write(text)
  * `zeroid-gate policy check|test|schema`: looks at rules without a gate.
  *
  * @param args the command line after `policy`
+ * @param env the environment: settings of the gate that rules are checked for
  * @param write takes the text; default: standard output
  * @returns exit code: 0 fine, 1 something is wrong
  * @throws CommandError (64) for a wrong command line or a file that cannot be read
  */
-export async function policy(args: readonly string[], write: Write = print): Promise<number> {
+export async function policy(
+  args: readonly string[],
+  env: Environment,
+  write: Write = print,
+): Promise<number> {
   const [what, ...rest] = args
-  if (what === 'check') return await check(rest, write)
+  if (what === 'check') return await check(rest, env, write)
   if (what === 'test') return await test(rest, write)
   if (what !== 'schema') {
     throw usage(
@@ -37,14 +43,17 @@ export async function policy(args: readonly string[], write: Write = print): Pro
   return exitCodes.ok
 }
 
-async function check(args: readonly string[], write: Write): Promise<number> {
+async function check(args: readonly string[], env: Environment, write: Write): Promise<number> {
   const line = readCommandLine('policy', args, ['dialect'], 1)
   const file = operand(line.operands[0], 'check FILE')
-  const dialect = dialectOf(line.flags.dialect)
+  const dialect =
+    dialectOf('--dialect', line.flags.dialect) ??
+    dialectOf('GATE_DIALECT', env.GATE_DIALECT || undefined)
+  const signals = env.GATE_SIGNALS ? env.GATE_SIGNALS === 'on' : undefined
   const text = await read(file)
   return reported(write, () => {
     const rules = parsePolicy(text, file)
-    const found = inspectPolicy(rules, dialect)
+    const found = inspectPolicy(rules, { dialect, signals })
     write(remarkLines(file, found).join(''))
     const { errors, warnings } = found
     const problems = counted(errors.length, 'problem')
@@ -143,10 +152,11 @@ function operand(value: string | undefined, form: string): string {
   return value
 }
 
-function dialectOf(text: string | undefined): Dialect | undefined {
+/** @param source the flag or the variable, for messages */
+function dialectOf(source: string, text: string | undefined): Dialect | undefined {
   const dialect = dialects.find((it) => it === text)
   if (text === undefined || dialect !== undefined) return dialect
-  throw usage('policy', `--dialect ${JSON.stringify(text)} is not one of ${dialects.join(', ')}`)
+  throw usage('policy', `${source} ${JSON.stringify(text)} is not one of ${dialects.join(', ')}`)
 }
 
 function counted(count: number, what: string): string {

@@ -1,6 +1,7 @@
 import type { Server } from 'node:http'
 import { systemClock } from '../clock.ts'
 import type { Settings } from '../config/table.ts'
+import { engineSettings } from '../config/table.ts'
 import type { Environment } from '../config.ts'
 import { readSettings } from '../config.ts'
 import type { GateStatus } from '../gate/status.ts'
@@ -60,7 +61,7 @@ export async function startSidecar(
   const log = createLog({ level: settings.logLevel, format: settings.logFormat })
   const metrics = createMetrics()
   const observer = combineObservers(metrics.observer, log, extra)
-  const gate = createGate({ ...settings, observer })
+  const gate = createGate({ ...engineSettings(settings), observer })
   const policy =
     settings.policyFile === undefined
       ? undefined
@@ -121,6 +122,9 @@ async function open(server: Server, address: ListenAddress, setting: string): Pr
   }
 }
 
+/** Milliseconds; the server's write deadline is 15 s, and a new stream takes its time to open. */
+const longestRenewal = 12_000
+
 /** What somebody who copied a config should know at once. */
 function startRemarks(settings: Settings): string[] {
   const remarks: string[] = []
@@ -131,6 +135,11 @@ function startRemarks(settings: Settings): string[] {
   }
   if (!settings.signals) {
     remarks.push(`GATE_SIGNALS=off: a revocation is seen within ${settings.maxStaleness / 1000} s`)
+  }
+  if (settings.signals && settings.streamRenew > longestRenewal) {
+    remarks.push(
+      `GATE_STREAM_RENEW is ${settings.streamRenew / 1000} s: unless the server's write deadline was raised, a stream is deaf after 15 s and signals come by GATE_SIGNAL_POLL alone`,
+    )
   }
   if (settings.onUnknown === 'allow') {
     remarks.push('GATE_ON_UNKNOWN=allow: while ZeroID is away, revoked agents may pass')

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { parseBaseUrl } from '../dpop/htu.ts'
 import type { Tenant } from '../gate/options.ts'
 import type { ListenAddress } from '../http/listen.ts'
 
@@ -39,18 +40,20 @@ export const flag: z.ZodType<boolean> = z
   .enum(['true', 'false'])
   .transform((text) => text === 'true')
 
-/** An http or https URL without credentials, query or fragment. */
+/**
+ * An http or https URL without credentials, query or fragment. Letters outside ASCII become punycode
+ * in the host and escapes in the path, as clients send them.
+ */
 export const url: z.ZodType<string> = z.string().transform((text, context) => {
-  const parsed = URL.canParse(text) ? new URL(text) : undefined
-  const plain =
-    parsed &&
-    /^https?:$/.test(parsed.protocol) &&
-    !parsed.username &&
-    !parsed.password &&
-    !parsed.search &&
-    !parsed.hash
-  return plain ? text.replace(/\/+$/, '') : reject(context)
+  if (!URL.canParse(text)) return reject(context)
+  const ascii = isAscii(text) ? text : new URL(text).href
+  // `URL` takes more than URLs: backslashes, one slash, blanks.
+  return parseBaseUrl(ascii) === undefined ? reject(context) : ascii.replace(/\/+$/, '')
 })
+
+function isAscii(text: string): boolean {
+  return /^[\0-\x7f]*$/.test(text)
+}
 
 /** `auto`, or `account/project` pairs joined by commas. */
 export const tenants: z.ZodType<'auto' | readonly Tenant[]> = z

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Tenant } from '../gate/options.ts'
+import type { GateOptions, Tenant } from '../gate/options.ts'
 import type { ListenAddress } from '../http/listen.ts'
 import type { Dialect } from '../request/dialect.ts'
 import { dialects } from '../request/dialect.ts'
@@ -41,6 +41,25 @@ export interface Settings {
   readonly publicUrl?: string
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent'
   readonly logFormat: 'json' | 'pretty'
+}
+
+/**
+ * The settings that the engine takes; the others are about its surroundings.
+ *
+ * @param settings in force
+ */
+export function engineSettings({
+  listen: _listen,
+  adminListen: _adminListen,
+  resourceMetadata: _resourceMetadata,
+  emptyHeaders: _emptyHeaders,
+  policyFile: _policyFile,
+  dialect: _dialect,
+  logLevel: _logLevel,
+  logFormat: _logFormat,
+  ...engine
+}: Settings): GateOptions {
+  return engine
 }
 
 /** One setting: where it comes from, what it may be, what it is for. */

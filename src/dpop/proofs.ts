@@ -21,6 +21,8 @@ import { createReplayMemory, useOf } from './replay.ts'
 
 /** What a proof must agree with. */
 export interface ProofContext {
+  /** The request itself: what it was good for once, it stays good for. */
+  readonly request: object
   /** Names and values in turn, as they came; the `DPoP` header is found in them. */
   readonly rawHeaders: readonly string[]
   /** The client's own request. */
@@ -34,11 +36,14 @@ export interface ProofContext {
 /** Checks proofs of possession. */
 export interface Proofs {
   /**
-   * Checks the proof of one request. What holds counts as used: asked again, it is refused.
+   * Checks the proof of one request. What holds counts as used: another request with it is refused.
+   * The same request may be asked about again, as when it passes through the gate twice; with another
+   * token, proof, method or URL than before it is another one.
    *
    * @param context the request and its token, which was verified before
    * @returns what the proof says; a 401 with `dpop` that names the first criterion not met; a 403
-   *   where nobody told what the request was; `unknown` where the replay memory has no room
+   *   where nobody told what the request was; `unknown` where the replay memory has no room, and
+   *   where it cannot know since the proof was made before it began
    * @see RFC 9449 §4.3 and §7.1
    */
   check(context: ProofContext): Proof | Deny | Unknown
@@ -82,8 +87,11 @@ export function createProofs(options: ProofsOptions): Proofs {
   const base = readPublicUrl(options.publicUrl)
   const nonces =
     options.nonce === undefined ? undefined : createNonces({ now, secret: options.nonce.secret })
-  const replay = createReplayMemory({ clock, now, limit: memory })
+  // Whoever has a nonce that no other process knows did not have it before this one began.
+  const knowsAll = nonces !== undefined && options.nonce?.secret === undefined
+  const replay = createReplayMemory({ clock, now, limit: memory, knowsAll })
   const importKey = createKeyImport()
+  const held = new WeakMap<object, Held>()
 
   /** The proof is made for this request and this token: is it new, and did the key sign it? */
   function checkUse({ alg, key }: ProofHeader, claims: ProofClaims, parts: Compact): Checked {
@@ -94,7 +102,8 @@ export function createProofs(options: ProofsOptions): Proofs {
     if (nonces !== undefined && !nonces.isGood(claims.nonce)) {
       return { ...refuseProof('dpop_nonce_required', 'nonce'), nonce: nonces.current() }
     }
-    if (known === 'full') return unknown('replay_memory_full', replay.retryAfter())
+    if (known === 'early') return unknown('proof_before_start', replay.retryAfter(use))
+    if (known === 'full') return unknown('replay_memory_full', replay.retryAfter(use))
 
     const imported = importKey(key)
     if (imported === undefined) return refuseProof('invalid_dpop_proof', 'jwk')
@@ -103,25 +112,38 @@ export function createProofs(options: ProofsOptions): Proofs {
     return claims.bodyHash === undefined ? plain : { bodyHash: claims.bodyHash }
   }
 
+  function checkField(
+    field: string,
+    request: Pick<Expected, 'method' | 'url'>,
+    { tokenDigest, keyThumbprint }: ProofContext,
+  ): Checked {
+    const parts = splitCompact(field)
+    if (parts === undefined) return refuseProof('invalid_dpop_proof')
+    const header = readProofHeader(parts.header)
+    if ('outcome' in header) return header
+    if (!isEqual(header.key.thumbprint, keyThumbprint ?? '')) return refuseProof('cnf_jkt_mismatch')
+
+    const payload = parseJsonObject(parts.payload)
+    if (payload === undefined) return refuseProof('invalid_dpop_proof')
+    const expected = { ...request, ath: toBase64url(tokenDigest), now: now() }
+    const claims = checkClaims(payload, expected)
+    return 'outcome' in claims ? claims : checkUse(header, claims, parts)
+  }
+
   return {
-    check({ rawHeaders, target, tokenDigest, keyThumbprint }) {
-      if (keyThumbprint === undefined) return refuseProof('token_not_bound')
-      const field = readProofField(rawHeaders)
+    check(context) {
+      if (context.keyThumbprint === undefined) return refuseProof('token_not_bound')
+      const field = readProofField(context.rawHeaders)
       if (typeof field !== 'string') return field
-      const request = describe(target, base)
+      const request = describe(context.target, base)
       if ('outcome' in request) return request
 
-      const parts = splitCompact(field)
-      if (parts === undefined) return refuseProof('invalid_dpop_proof')
-      const header = readProofHeader(parts.header)
-      if ('outcome' in header) return header
-      if (!isEqual(header.key.thumbprint, keyThumbprint)) return refuseProof('cnf_jkt_mismatch')
-
-      const payload = parseJsonObject(parts.payload)
-      if (payload === undefined) return refuseProof('invalid_dpop_proof')
-      const expected = { ...request, ath: toBase64url(tokenDigest), now: now() }
-      const claims = checkClaims(payload, expected)
-      return 'outcome' in claims ? claims : checkUse(header, claims, parts)
+      const facts = [field, context.tokenDigest, request.method, request.url]
+      const earlier = held.get(context.request)
+      if (earlier?.facts.every((fact, i) => fact === facts[i])) return earlier.proof
+      const checked = checkField(field, request, context)
+      if (!('outcome' in checked)) held.set(context.request, { facts, proof: checked })
+      return checked
     },
     nonce: () => nonces?.current(),
     size: () => replay.size(),
@@ -129,6 +151,12 @@ export function createProofs(options: ProofsOptions): Proofs {
 }
 
 type Checked = Proof | Deny | Unknown
+
+/** A proof that held for a request, and all that it was compared with. */
+interface Held {
+  readonly facts: readonly (string | undefined)[]
+  readonly proof: Proof
+}
 
 /** Method and URL of the request; a 403 where the one who described it left out what is needed. */
 function describe(

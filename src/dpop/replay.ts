@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import type { Clock } from '../clock.ts'
+import { createBeginning } from './beginning.ts'
 import { leeway, maxAge } from './claims.ts'
 import { createForgotten } from './forgotten.ts'
 
@@ -19,17 +20,21 @@ export interface Use {
  * - `new`: it was never used, and there is room to remember that it is;
  * - `used`: it was used;
  * - `forgotten`: it is of a time of which the uses are no longer known;
+ * - `early`: it is of a time before the memory began, of which no use was ever known;
  * - `full`: it was never used, but there is no room to remember it.
  */
-export type Known = 'new' | 'used' | 'forgotten' | 'full'
+export type Known = 'new' | 'used' | 'forgotten' | 'early' | 'full'
 
 /** The proofs that were used and could still pass as fresh. */
 export interface ReplayMemory {
   look(use: Use): Known
   /** Notes a use that was just found to be `new`. */
   remember(use: Use): void
-  /** Whole seconds, 1 or more: the earliest that there may be room again. */
-  retryAfter(): number
+  /**
+   * Whole seconds, 1 or more: the earliest that there may be room for this key's uses again; for a use
+   * that is `early` the earliest that one may not be.
+   */
+  retryAfter(use: Use): number
   size(): number
 }
 
@@ -40,18 +45,20 @@ export interface ReplayOptions {
   readonly now: () => number
   /** Proofs at most; a tenth of it for each key. */
   readonly limit: number
+  /**
+   * Nothing that is asked for can have been used before the memory began, as where each proof carries
+   * a nonce that this process alone gives out; default false.
+   */
+  readonly knowsAll?: boolean | undefined
 }
 
 /** The uses of proofs made in the same second. */
 interface Bucket {
-  readonly uses: { readonly id: string; readonly holder: Holder }[]
+  readonly ids: string[]
+  /** How many of them there are of each key, by its thumbprint. */
+  readonly counts: Map<string, number>
   /** When the first of them came (monotonic). */
   readonly since: number
-}
-
-interface Holder {
-  readonly thumbprint: string
-  count: number
 }
 
 /** How long a proof can be fresh at most, in milliseconds: one from the future for longest. */
@@ -75,7 +82,8 @@ export function useOf(thumbprint: string, jti: string, issuedAt: number): Use {
 
 /**
  * Remembers used proofs for as long as they could pass as fresh, and none for less: without room the
- * next one is not taken (RFC 9449 §11.1).
+ * next one is not taken (RFC 9449 §11.1). Nothing outlives the process: of a proof from before the
+ * memory began nobody can tell ({@link createBeginning}).
  *
  * No clock is trusted alone. A second is dropped when the wall clock says that its proofs are no
  * longer fresh *and* so much monotonic time has passed that they should not be; a clock that jumps
@@ -86,10 +94,13 @@ export function useOf(thumbprint: string, jti: string, issuedAt: number): Use {
  *
  * @param options clocks and limit
  */
-export function createReplayMemory({ clock, now, limit }: ReplayOptions): ReplayMemory {
+export function createReplayMemory(options: ReplayOptions): ReplayMemory {
+  const { clock, now, limit, knowsAll = false } = options
   const share = Math.max(1, Math.floor(limit / 10))
+  const beginning = createBeginning({ clock, now })
   const ids = new Set<string>()
-  const holders = new Map<string, Holder>()
+  /** How many uses there are of each key, by its thumbprint. */
+  const holders = new Map<string, number>()
   /** By the second that no `iat` in them is past. */
   const buckets = new Map<number, Bucket>()
   const forgotten = createForgotten()
@@ -110,43 +121,63 @@ export function createReplayMemory({ clock, now, limit }: ReplayOptions): Replay
     wasFull = false
   }
 
-  function drop(second: number, { uses }: Bucket, wall: number): void {
+  function drop(second: number, bucket: Bucket, wall: number): void {
     forgotten.add(second, wall / 1000)
     buckets.delete(second)
-    for (const { id, holder } of uses) {
-      ids.delete(id)
-      if (--holder.count === 0) holders.delete(holder.thumbprint)
+    for (const id of bucket.ids) ids.delete(id)
+    for (const [holder, count] of bucket.counts) {
+      const left = countOf(holder) - count
+      if (left === 0) holders.delete(holder)
+      else holders.set(holder, left)
     }
   }
 
+  function countOf(holder: string): number {
+    return holders.get(holder) ?? 0
+  }
+
+  function isEarly({ issuedAt }: Use): boolean {
+    return !knowsAll && beginning.precedes(issuedAt)
+  }
+
+  /** Whole seconds until the first bucket goes that makes room for a key. */
+  function untilRoom(holder: string): number {
+    const [monotonic, wall] = [clock.monotonic(), now()]
+    const isAtShare = countOf(holder) >= share
+    let wait = lifetime
+    for (const [second, { since, counts }] of buckets) {
+      // A key that has its share waits for one of its own: what others leave is not for it.
+      if (isAtShare && !counts.has(holder)) continue
+      const stale = second * 1000 + maxAge - wall
+      wait = Math.min(wait, Math.max(since + lifetime - monotonic, stale))
+    }
+    return Math.max(1, Math.ceil(wait / 1000))
+  }
+
   return {
-    look({ id, holder, issuedAt }) {
+    look(use) {
       sweep()
-      if (ids.has(id)) return 'used'
-      if (forgotten.has(Math.ceil(issuedAt))) return 'forgotten'
-      if (ids.size < limit && (holders.get(holder)?.count ?? 0) < share) return 'new'
+      if (ids.has(use.id)) return 'used'
+      if (forgotten.has(Math.ceil(use.issuedAt))) return 'forgotten'
+      if (isEarly(use)) return 'early'
+      if (ids.size < limit && countOf(use.holder) < share) return 'new'
       wasFull = true
       return 'full'
     },
-    remember({ id, holder: thumbprint, issuedAt }) {
+    remember({ id, holder, issuedAt }) {
       const second = Math.ceil(issuedAt)
-      const bucket = buckets.get(second) ?? { uses: [], since: clock.monotonic() }
-      const holder = holders.get(thumbprint) ?? { thumbprint, count: 0 }
-      holder.count++
-      bucket.uses.push({ id, holder })
-      ids.add(id)
-      holders.set(thumbprint, holder)
-      buckets.set(second, bucket)
-    },
-    retryAfter() {
-      const [monotonic, wall] = [clock.monotonic(), now()]
-      let wait = lifetime
-      for (const [second, { since }] of buckets) {
-        const stale = second * 1000 + maxAge - wall
-        wait = Math.min(wait, Math.max(since + lifetime - monotonic, stale))
+      const bucket: Bucket = buckets.get(second) ?? {
+        ids: [],
+        counts: new Map(),
+        since: clock.monotonic(),
       }
-      return Math.max(1, Math.ceil(wait / 1000))
+      bucket.ids.push(id)
+      bucket.counts.set(holder, (bucket.counts.get(holder) ?? 0) + 1)
+      buckets.set(second, bucket)
+      ids.add(id)
+      holders.set(holder, countOf(holder) + 1)
     },
+    retryAfter: (use) => (isEarly(use) ? beginning.wait(use.issuedAt) : untilRoom(use.holder)),
     size() {
       sweep()
       return ids.size

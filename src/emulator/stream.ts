@@ -65,7 +65,7 @@ export function createStreams({ streamDeafAfter, streamQueue }: StreamOptions): 
   function drain(stream: Stream): void {
     stream.draining = false
     for (let frame = stream.queue.shift(); frame !== undefined; frame = stream.queue.shift()) {
-      if (stream.swallows) continue
+      if (stream.swallows || stream.outgoing.writableEnded) continue
       if (performance.now() >= stream.deafAt) {
         // The write deadline has passed: the signal is lost and the connection with it.
         reset(stream)

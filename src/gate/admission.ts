@@ -57,12 +57,11 @@ export function createAdmission(parts: AdmissionParts): Admission {
     const identity = identityOf(claims)
     if (!feeds.admits(claims)) return deny('tenant_refused', undefined, identity)
     feeds.sawLifetime((claims.expiresAt - claims.issuedAt) * 1000)
-    const judged = judgedPart(claims)
+    const judged = judgedPart(claims, claims.issuedAt <= memory.forgottenUntil())
     const feed = feeds.follow(claims)
-    const evidence =
-      claims.issuedAt > memory.forgottenUntil()
-        ? mintEvidence(judged, feed?.knowledge, present(), bounds)
-        : undefined
+    const evidence = judged.forgotten
+      ? undefined
+      : mintEvidence(judged, feed?.knowledge, present(), bounds)
     const remembered = {
       judged,
       identity,
@@ -97,7 +96,7 @@ export function createAdmission(parts: AdmissionParts): Admission {
   }
 }
 
-function judgedPart(claims: Claims): Remembered['judged'] {
+function judgedPart(claims: Claims, forgotten: boolean): Remembered['judged'] {
   return {
     issuedAt: claims.issuedAt,
     expiresAt: claims.expiresAt,
@@ -105,5 +104,6 @@ function judgedPart(claims: Claims): Remembered['judged'] {
     missionId: claims.missionId,
     lineage: lineageOf(claims),
     inactive: false,
+    forgotten,
   }
 }

@@ -10,7 +10,7 @@ import type { Admission } from './admission.ts'
 import type { Judge } from './judge.ts'
 import type { Memory, Remembered } from './memory.ts'
 import type { Presentation } from './possession.ts'
-import { admit, conclude, isProved } from './possession.ts'
+import { admit, conclude, createProofsOffNotes, isProved, refuseUnpresented } from './possession.ts'
 import type { CheckRequest, Terms } from './terms.ts'
 
 /** What finding out about a request needs. */
@@ -46,6 +46,7 @@ export function digestOf(token: string): string {
  */
 export function createInquiry(parts: InquiryParts): Inquiry {
   const { clock, memory, keys, admission, judge, proofs, observer } = parts
+  const noteProofsOff = createProofsOffNotes(observer)
 
   function recall(digest: string): Remembered | undefined {
     const remembered = memory.get(digest)
@@ -63,8 +64,12 @@ export function createInquiry(parts: InquiryParts): Inquiry {
     terms: Terms,
     presented: Presentation,
   ): Verdict | Promise<Verdict> {
-    if (!(verdict instanceof Promise)) return conclude(verdict, terms, proofs, presented)
-    return verdict.then((settled) => conclude(settled, terms, proofs, presented))
+    if (verdict instanceof Promise) {
+      return verdict.then((settled) => concluded(settled, terms, presented))
+    }
+    const conclusion = conclude(verdict, terms, proofs, presented)
+    noteProofsOff(conclusion, terms.route)
+    return conclusion
   }
 
   /** For every token but the one that is in memory and was presented as nearly everybody does. */
@@ -90,7 +95,7 @@ export function createInquiry(parts: InquiryParts): Inquiry {
 
   return function inquire(request, now, terms, target) {
     const value = readAuthorization(request.rawHeaders)
-    if (typeof value !== 'string') return value
+    if (typeof value !== 'string') return refuseUnpresented(value, terms, proofs)
     // A remembered token was parsed when it was first seen: finding it is cheaper than parsing.
     const likely = likelyToken(value)
     const digest = likely === undefined ? '' : digestOf(likely)
@@ -101,7 +106,7 @@ export function createInquiry(parts: InquiryParts): Inquiry {
     observer.lookup?.(true)
     const verdict = judge(found, likely, now, terms)
     // Spares the usual request an object that only proofs need.
-    if (!(verdict instanceof Promise)) {
+    if (!(verdict instanceof Promise) && terms.proof !== 'required') {
       if (verdict.outcome !== 'allow') return verdict
       if (isProved(verdict, terms)) return admit(verdict, terms)
     }

@@ -1,9 +1,9 @@
 import type { Clock } from '../clock.ts'
 import type { Present } from '../revocation/decide.ts'
-import { decide } from '../revocation/decide.ts'
+import { decide, isForgotten } from '../revocation/decide.ts'
 import type { Feeds } from '../revocation/feeds.ts'
 import type { Introspector } from '../revocation/introspect.ts'
-import type { Allow, Evidence, Unknown, Verdict } from '../verdict.ts'
+import type { Allow, Evidence, Unknown, UnknownReason, Verdict } from '../verdict.ts'
 import { deny, unknown } from '../verdict.ts'
 import type { Remembered } from './memory.ts'
 import type { Terms } from './terms.ts'
@@ -55,6 +55,7 @@ export function createJudge(parts: JudgeParts): Judge {
       if (fault !== undefined)
         return undecided(known, { ...fault, identity: known.identity }, terms)
       if (decision.say === 'allow') return allowed(known, terms)
+      if (decision.say === 'unknown') return unheard(known, decision.reason, terms)
     }
     return undecided(known, unknown('signal_pending', 1, known.identity), terms)
   }
@@ -105,9 +106,13 @@ export function createJudge(parts: JudgeParts): Judge {
     return known.allowBySignals
   }
 
+  function unheard(known: Remembered, reason: UnknownReason, terms: Terms): Verdict {
+    return undecided(known, unknown(reason, 1, known.identity), terms)
+  }
+
   /** Only for a token that verified and that nobody called inactive or revoked. */
   function undecided(known: Remembered, verdict: Unknown, { onUnknown }: Terms): Verdict {
-    if (onUnknown !== 'allow') return verdict
+    if (onUnknown !== 'allow' || isForgotten(known.judged, known.evidence)) return verdict
     const evidence: Evidence = { kind: 'none', at: clock.monotonic() }
     return { outcome: 'allow', identity: known.identity, evidence }
   }
@@ -123,7 +128,7 @@ export function createJudge(parts: JudgeParts): Judge {
       case 'deny':
         return deny(decision.reason, undefined, known.identity)
       case 'unknown':
-        return undecided(known, unknown(decision.reason, 1, known.identity), terms)
+        return unheard(known, decision.reason, terms)
       case 'ask':
         return ask(known, token, terms)
     }

@@ -23,8 +23,8 @@ export interface Memory {
   get(digest: string): Remembered | undefined
   set(digest: string, token: Remembered): void
   /**
-   * Seconds: a token issued up to then may have been known as inactive and forgotten, so its
-   * minting alone is no evidence.
+   * Seconds: a token issued up to then may have been known as inactive and forgotten, so only the
+   * server's own word is evidence.
    */
   forgottenUntil(): number
   size(): number

@@ -124,18 +124,6 @@ const rules: Readonly<Record<keyof GateOptions, Rule>> = {
   clock: ['a clock', isClock],
 }
 
-/** Settings of the door and the log, which one object may hold beside the options. */
-const neighbours = new Set([
-  'policyFile',
-  'dialect',
-  'listen',
-  'adminListen',
-  'resourceMetadata',
-  'emptyHeaders',
-  'logLevel',
-  'logFormat',
-])
-
 /**
  * @param options as the user gave them
  * @throws TypeError that names the option: a wrong option must stop the start, not the first
@@ -146,8 +134,8 @@ export function assertOptions(options: GateOptions): void {
     throw new TypeError('"url" option must be the base URL of a ZeroID server')
   }
   for (const [name, value] of Object.entries(options)) {
-    if (neighbours.has(name)) continue
-    if (!Object.hasOwn(rules, name)) throw new TypeError(`"${name}" is no option of the gate`)
+    const unknown = unknownOption(name)
+    if (unknown !== undefined) throw new TypeError(unknown)
     const [accepts, fits] = rules[name as keyof GateOptions]
     if (value === undefined || fits(value)) continue
     throw new TypeError(`"${name}" option must be ${accepts}`)
@@ -160,6 +148,17 @@ export function assertOptions(options: GateOptions): void {
       '"mode" option "local" needs "signals": nothing else would see a revocation',
     )
   }
+}
+
+/**
+ * @param name of an option
+ * @returns undefined where there is such an option, else what to say of it
+ */
+export function unknownOption(name: string): string | undefined {
+  if (Object.hasOwn(rules, name)) return undefined
+  const hint =
+    name === 'policyFile' ? ': "policy" of the middleware takes the path or the rules' : ''
+  return `"${name}" is no option of the gate${hint}`
 }
 
 function oneOf(...values: readonly string[]): Rule {

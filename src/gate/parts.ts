@@ -34,8 +34,10 @@ export interface Parts {
   readonly proofs: Proofs | undefined
 }
 
-/** Connections beyond those of introspection, so that keys and signal lists never wait for it. */
-const reserved = 16
+/** Connections beside those of introspection: for keys, metadata, the exchange of credentials. */
+const reserved = 4
+/** Connections for the signal lists of all tenants, and as many for looking up identities. */
+const adminConnections = 32
 
 /**
  * Makes the parts and joins them: every default of the options stands here.
@@ -55,7 +57,11 @@ export function createParts(options: GateOptions): Parts {
   const upstream = createUpstream({
     url: options.url,
     caFile: options.caFile,
-    connections: concurrency + reserved,
+    connections: {
+      tokens: concurrency + reserved,
+      lists: adminConnections,
+      identities: adminConnections,
+    },
     onDate: serverClock.observe,
   })
   const basis = { upstream, clock, serverClock, observer }

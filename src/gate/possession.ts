@@ -1,7 +1,8 @@
 import type { Proofs } from '../dpop/proofs.ts'
+import type { Observer } from '../observe/observer.ts'
 import type { Target } from '../request/target.ts'
 import type { Allow, Deny, Verdict } from '../verdict.ts'
-import { deny } from '../verdict.ts'
+import { deny, refuse } from '../verdict.ts'
 import type { CheckRequest, Terms } from './terms.ts'
 
 /** How a request presented its token. */
@@ -51,27 +52,69 @@ export function conclude(
   proofs: Proofs | undefined,
   presented: Presentation,
 ): Verdict {
-  if (verdict.outcome === 'deny') {
-    return presented.scheme === 'dpop' ? { ...verdict, dpop: true } : verdict
-  }
-  if (verdict.outcome === 'unknown') return verdict
-  const allow = needsProof(verdict, terms, proofs, presented)
-    ? prove(verdict, terms, proofs, presented)
-    : verdict
-  return allow.outcome === 'allow' ? admit(allow, terms) : allow
+  const proved = verdict.outcome === 'allow' ? prove(verdict, terms, proofs, presented) : verdict
+  const concluded = proved.outcome === 'allow' ? admit(proved, terms) : proved
+  if (concluded.outcome !== 'deny') return concluded
+  const meant = presented.scheme === 'dpop' || isAsked(terms, proofs)
+  return meant ? { ...concluded, dpop: true } : concluded
 }
 
-function needsProof(
-  { identity }: Allow,
-  { proof }: Terms,
-  proofs: Proofs | undefined,
-  { scheme }: Presentation,
-): proofs is Proofs {
-  if (proofs === undefined || proof === 'off') return false
+/**
+ * A refusal of a request that presented no token: under DPoP, too, where the place asks for proofs.
+ *
+ * @param refusal of the request
+ * @param terms of the place
+ * @param proofs checks proofs; undefined: `GATE_DPOP=off`
+ */
+export function refuseUnpresented(refusal: Deny, terms: Terms, proofs: Proofs | undefined): Deny {
+  return isAsked(terms, proofs) ? { ...refusal, dpop: true } : refusal
+}
+
+/** Whether nobody passes here without a proof, and one can be checked. */
+function isAsked({ proof }: Terms, proofs: Proofs | undefined): boolean {
+  return proof === 'required' && proofs !== undefined
+}
+
+/**
+ * Tells the operator, once for each route, of what lets nobody pass: a route that requires the proofs
+ * which the gate was told not to check.
+ *
+ * @param observer is told
+ */
+export function createProofsOffNotes(
+  observer: Observer,
+): (verdict: Verdict, route: string | undefined) => void {
+  const told = new Set<string | undefined>()
+  return function noteProofsOff(verdict, route) {
+    if (verdict.outcome !== 'deny' || verdict.reason !== 'proofs_off' || told.has(route)) return
+    told.add(route)
+    observer.note?.(
+      'error',
+      'GATE_DPOP=off: a route requires a proof of possession, so that nobody can pass there',
+      { route },
+    )
+  }
+}
+
+function needsProof({ identity }: Allow, { proof }: Terms, { scheme }: Presentation): boolean {
+  if (proof === 'off') return false
   return identity.keyThumbprint !== undefined || scheme === 'dpop' || proof === 'required'
 }
 
 function prove(
+  allow: Allow,
+  terms: Terms,
+  proofs: Proofs | undefined,
+  presented: Presentation,
+): Verdict {
+  if (proofs !== undefined) {
+    return needsProof(allow, terms, presented) ? check(allow, terms, proofs, presented) : allow
+  }
+  // What is not checked cannot be taken for given where it is all that a place relies on.
+  return terms.proof === 'required' ? refuse('proofs_off', { identity: allow.identity }) : allow
+}
+
+function check(
   allow: Allow,
   terms: Terms,
   proofs: Proofs,
@@ -89,6 +132,7 @@ function prove(
   const described: Target | Deny = target ?? terms.describe(request)
   if ('outcome' in described) return { ...described, identity }
   const proof = proofs.check({
+    request,
     rawHeaders: request.rawHeaders,
     target: described,
     tokenDigest: digest,

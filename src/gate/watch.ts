@@ -1,10 +1,10 @@
 import type { AccessError } from '../errors.ts'
-import type { Bounds } from '../revocation/decide.ts'
 import type { Allow, Deny, Unknown } from '../verdict.ts'
 import { deny, unknown } from '../verdict.ts'
 import { accessErrorOf, gateClosed } from './access-error.ts'
 import { createFeedNews } from './feed-news.ts'
 import type { Remembered } from './memory.ts'
+import type { Terms } from './terms.ts'
 import type { WatchedToken, WatchParts } from './watched-token.ts'
 import { createWatchedToken } from './watched-token.ts'
 
@@ -22,9 +22,15 @@ export interface Watches {
    * @param allow what was said of the token
    * @param known the token, as remembered; a promise where it was forgotten meanwhile
    * @param token the token itself: kept while the watch is open, so that the server can be asked
+   * @param terms of the place: how fresh what is open must be kept
    * @throws TypeError where the allow is another token's
    */
-  open(allow: Allow, known: Remembered | Promise<Remembered | Deny | Unknown>, token: string): Watch
+  open(
+    allow: Allow,
+    known: Remembered | Promise<Remembered | Deny | Unknown>,
+    token: string,
+    terms: Terms,
+  ): Watch
   /** The server called this token inactive. */
   inactive(known: Remembered): void
   /** Watches that are open. */
@@ -32,57 +38,66 @@ export interface Watches {
   close(): void
 }
 
-/** Everybody who waits for the end of one token. */
+/** Everybody who waits for the end of one token on like terms. */
 interface Group {
+  readonly terms: Terms
   readonly controllers: Set<AbortController>
   readonly watched: WatchedToken
 }
 
 /**
- * @param parts the judge, clocks and bounds
+ * @param parts the judge and clocks
  */
 export function createWatches(parts: WatchParts): Watches {
-  // In `live` mode an open watch has no request to ask for: it is kept as fresh as in `hybrid`.
-  const bounds: Bounds = {
-    ...parts.bounds,
-    mode: parts.bounds.mode === 'live' ? 'hybrid' : parts.bounds.mode,
-  }
   const news = createFeedNews()
-  const groups = new Map<Remembered, Group>()
+  const groups = new Map<Remembered, Group[]>()
   let closed = false
 
-  function end(known: Remembered, reason: AccessError): void {
-    const group = groups.get(known)
-    if (group === undefined) return
-    groups.delete(known)
-    group.watched.stop()
+  function end(known: Remembered, group: Group, reason: AccessError): void {
+    forget(known, group)
     for (const controller of group.controllers) controller.abort(reason)
     group.controllers.clear()
   }
 
-  function join(known: Remembered, token: string, controller: AbortController): Group {
-    const found = groups.get(known)
+  function endAll(known: Remembered, reason: AccessError): void {
+    for (const group of groups.get(known) ?? []) end(known, group, reason)
+  }
+
+  function forget(known: Remembered, group: Group): void {
+    group.watched.stop()
+    const others = (groups.get(known) ?? []).filter((other) => other !== group)
+    if (others.length === 0) groups.delete(known)
+    else groups.set(known, others)
+  }
+
+  function join(
+    known: Remembered,
+    token: string,
+    terms: Terms,
+    controller: AbortController,
+  ): Group {
+    const present = groups.get(known) ?? []
+    const found = present.find((group) => areAlike(group.terms, terms))
     if (found !== undefined) {
       found.controllers.add(controller)
       return found
     }
-    const watched = createWatchedToken(known, token, { ...parts, bounds, news }, (why) =>
-      end(known, accessErrorOf(why)),
+    const watched = createWatchedToken(known, token, { ...parts, news, terms }, (why) =>
+      end(known, group, accessErrorOf(why)),
     )
-    const group = { controllers: new Set([controller]), watched }
-    groups.set(known, group)
+    const group: Group = { terms, controllers: new Set([controller]), watched }
+    groups.set(known, [...present, group])
     watched.look()
     return group
   }
 
   function leave(known: Remembered, group: Group, controller: AbortController): void {
     if (!group.controllers.delete(controller) || group.controllers.size > 0) return
-    group.watched.stop()
-    groups.delete(known)
+    forget(known, group)
   }
 
   return {
-    open(allow, known, token) {
+    open(allow, known, token, terms) {
       if (!(known instanceof Promise) && known.identity.tokenId !== allow.identity.tokenId) {
         throw new TypeError('the request to be watched carries another token than was allowed')
       }
@@ -96,7 +111,7 @@ export function createWatches(parts: WatchParts): Watches {
         if (closed) controller.abort(gateClosed())
         else if ('outcome' in admitted) controller.abort(accessErrorOf(admitted))
         else {
-          const group = join(admitted, token, controller)
+          const group = join(admitted, token, terms, controller)
           release = () => leave(admitted, group, controller)
         }
       }
@@ -112,11 +127,21 @@ export function createWatches(parts: WatchParts): Watches {
         },
       }
     },
-    inactive: (known) => end(known, accessErrorOf(deny('token_inactive'))),
-    size: () => [...groups.values()].reduce((sum, { controllers }) => sum + controllers.size, 0),
+    inactive: (known) => endAll(known, accessErrorOf(deny('token_inactive'))),
+    size: () =>
+      [...groups.values()].flat().reduce((sum, { controllers }) => sum + controllers.size, 0),
     close() {
       closed = true
-      for (const known of [...groups.keys()]) end(known, gateClosed())
+      for (const known of [...groups.keys()]) endAll(known, gateClosed())
     },
   }
+}
+
+/** Whether two places keep what is open equally fresh: then one look serves both. */
+function areAlike(one: Terms, other: Terms): boolean {
+  return (
+    one.bounds.mode === other.bounds.mode &&
+    one.bounds.maxStaleness === other.bounds.maxStaleness &&
+    one.onUnknown === other.onUnknown
+  )
 }

@@ -13,11 +13,8 @@ import type { Terms } from './terms.ts'
 export interface WatchParts {
   readonly clock: Clock
   readonly serverClock: ServerClock
-  readonly bounds: Bounds
   readonly present: (monotonic: number, justAsked: boolean) => Present
   readonly judge: Judge
-  /** The gate's own: a place may ask for more, but what is open is looked after alike. */
-  readonly terms: Terms
   /** Verifies the signature again where the keys changed; nothing where it holds. */
   readonly confirm: (known: Remembered, token: string) => Promise<Deny | Unknown | undefined>
 }
@@ -40,16 +37,21 @@ const longestPatience = 2_000
  *
  * @param known the token, as remembered
  * @param token the token itself, to ask the server about
- * @param parts the judge, clocks and bounds
+ * @param parts the judge and clocks, and the terms of the place
  * @param onEnd called once, when it would not be allowed any more
  */
 export function createWatchedToken(
   known: Remembered,
   token: string,
-  parts: WatchParts & { readonly news: FeedNews },
+  parts: WatchParts & { readonly news: FeedNews; readonly terms: Terms },
   onEnd: (why: Deny | Unknown) => void,
 ): WatchedToken {
-  const { clock, serverClock, judge, present, bounds } = parts
+  const { clock, serverClock, judge, present, terms } = parts
+  // In `live` mode an open watch has no request to ask for: it is kept as fresh as in `hybrid`.
+  const bounds: Bounds = {
+    ...terms.bounds,
+    mode: terms.bounds.mode === 'live' ? 'hybrid' : terms.bounds.mode,
+  }
   let followed: Feed | undefined
   let unfollow: () => void = () => {}
   let cancel: () => void = () => {}
@@ -67,7 +69,7 @@ export function createWatchedToken(
     if (decision?.say === 'deny') end(deny(decision.reason))
     else if (decision?.say === 'allow' && !decision.renew) rest(now)
     else {
-      const verdict = judge(known, token, now, parts.terms)
+      const verdict = judge(known, token, now, terms)
       if (verdict instanceof Promise) wait(verdict, conclude)
       else conclude(verdict)
     }

@@ -38,8 +38,11 @@ const noStore = ['Cache-Control', 'no-store'] as const
 const active = '{"active":true}'
 
 /** The server's own bodies, with the line feed that it ends them with. */
-function bodyOf(code: DenyCode): string {
-  return `{"error":"${code === 'invalid_request' ? 'invalid_authorization_header' : code}"}\n`
+function bodyOf({ code, reason }: Deny): string {
+  return `{"error":"${reason === 'request_ambiguous' ? code : (serverWords[code] ?? code)}"}\n`
+}
+const serverWords: Partial<Record<DenyCode, string>> = {
+  invalid_request: 'invalid_authorization_header',
 }
 const unavailable = '{"error":"temporarily_unavailable"}\n'
 
@@ -81,7 +84,7 @@ export function createAnswers(options: AnswersOptions): Answers {
       'nosniff',
       ...noStore,
     ]
-    return refusal(refused.status, headers, 'text/plain; charset=utf-8', bodyOf(refused.code), form)
+    return refusal(refused.status, headers, 'text/plain; charset=utf-8', bodyOf(refused), form)
   }
 
   function undecided(verdict: Unknown, form: Form): Answer {

@@ -20,16 +20,18 @@ const dpopOnly: readonly Deny['code'][] = ['invalid_dpop_proof', 'use_dpop_nonce
  */
 export function challenge(facts: ChallengeFacts, resourceMetadata: string): string {
   const { code, scopes = [], trustLevel, dpop } = facts
-  const parameters = [
+  const lacking = [
     ...(scopes.length === 0 ? [] : [`scope="${scopes.join(' ')}"`]),
     ...(trustLevel === undefined ? [] : [`trust_level="${trustLevel}"`]),
-    `resource_metadata="${resourceMetadata}"`,
-  ].join(', ')
+  ]
   const bearer = dpopOnly.includes(code) ? 'invalid_token' : code
-  const plain = `Bearer error="${bearer}", ${parameters}`
-  return dpop === true
-    ? `${plain}, DPoP error="${code}", algs="${proofAlgorithms.join(' ')}"`
-    : plain
+  const metadata = `resource_metadata="${resourceMetadata}"`
+  const plain = `Bearer ${[`error="${bearer}"`, ...lacking, metadata].join(', ')}`
+  if (dpop !== true) return plain
+  // RFC 9449 §7.1: who sent no token is told the algorithms alone.
+  const errors = code === 'missing_token' ? [] : [`error="${code}"`]
+  const algorithms = `algs="${proofAlgorithms.join(' ')}"`
+  return `${plain}, DPoP ${[...errors, ...lacking, algorithms].join(', ')}`
 }
 
 /**

@@ -126,8 +126,11 @@ export function readIdentityHeaders(rawHeaders: readonly string[]): ForwardedIde
     trustLevel: read('X-Zeroid-Trust-Level'),
     externalId: read('X-Zeroid-External-ID'),
   }
-  // Somebody acts for the subject: that is how the rfc8693 profile is told from the other.
-  const profile = actor === subject ? 'legacy' : 'rfc8693'
+  // Where an agent acts for itself the profiles look alike, and mean the same. What is no agent is
+  // the principal of the rfc8693 profile, of a type that no header tells: it need not be a person.
+  const profile = actor === subject && subject.startsWith('spiffe://') ? 'legacy' : 'rfc8693'
+  const others = actor === subject ? nobody : [{ subject: actor, ...acting }]
+  const actors = profile === 'legacy' ? parentOf(actSubject, Number(depth)) : others
   return Object.freeze({
     subject,
     accountId,
@@ -141,22 +144,14 @@ export function readIdentityHeaders(rawHeaders: readonly string[]): ForwardedIde
     missionId: read('X-Zeroid-Mission-ID'),
     owner: read('X-Zeroid-Owner'),
     profile,
-    principalType: profile === 'rfc8693' && !subject.startsWith('spiffe://') ? 'user' : undefined,
-    actors: actorsOf({ profile, actor, actSubject, depth: Number(depth), acting }),
+    principalType: undefined,
+    actors,
     tools: nobody,
   })
 }
 
 /** Of a legacy `act` the headers do not tell whether it delegated or made the key: depth does. */
-function actorsOf(from: {
-  profile: 'legacy' | 'rfc8693'
-  actor: string
-  actSubject: string | undefined
-  depth: number
-  acting: Pick<Identity, 'identityType' | 'trustLevel' | 'externalId'>
-}): Identity['actors'] {
-  const { profile, actor, actSubject, depth, acting } = from
-  if (profile === 'rfc8693') return [{ subject: actor, ...acting }]
+function parentOf(actSubject: string | undefined, depth: number): Identity['actors'] {
   if (actSubject === undefined || depth === 0) return nobody
   const unknown = { identityType: undefined, trustLevel: undefined, externalId: undefined }
   return [{ subject: actSubject, ...unknown }]

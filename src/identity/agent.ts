@@ -47,14 +47,13 @@ export interface Agent<C extends ForwardedClaims = Identity> {
 /** The sender of a request that the gate itself let in. */
 export interface AgentIdentity extends Agent {
   /**
-   * Aborted with an `AccessError` the moment the token expires or is revoked, for as long as the
-   * answer is open. Made when it is first read: what does not stream pays nothing for it.
+   * Aborted with an `AccessError` the moment a new request with this token would be refused for
+   * good: at once where a signal revokes it or the server calls it inactive, `clockSkew` after its
+   * `exp`, and where nobody could tell for the staleness that its route allows. Lives as long as
+   * the answer is open. Made when it is first read: what does not stream pays nothing for it.
    */
   readonly signal: AbortSignal
 }
-
-const stay = Symbol('stay')
-const open = Symbol('open')
 
 /** Shared by all, so that a request costs one small object. */
 const shape = {
@@ -121,11 +120,26 @@ const shape = {
   },
 }
 
-const watchedShape = Object.defineProperty(Object.create(shape), 'signal', {
-  get<T>(this: { readonly [stay]: T; readonly [open]: (of: T) => AbortSignal }): AbortSignal {
-    return this[open](this[stay])
-  },
-})
+/**
+ * A class for its private members: whoever prints an agent must not see what stands behind it, which
+ * knows the request and its token.
+ */
+class Watched<T> {
+  readonly claims: Identity
+  readonly #of: T
+  readonly #signalOf: (of: T) => AbortSignal
+
+  constructor(claims: Identity, of: T, signalOf: (of: T) => AbortSignal) {
+    this.claims = claims
+    this.#of = of
+    this.#signalOf = signalOf
+  }
+
+  get signal(): AbortSignal {
+    return this.#signalOf(this.#of)
+  }
+}
+Object.setPrototypeOf(Watched.prototype, shape)
 
 function isWorkload(subject: string): boolean {
   return subject.startsWith('spiffe://')
@@ -143,11 +157,7 @@ export function createAgent<T>(
   of: T,
   signalOf: (of: T) => AbortSignal,
 ): AgentIdentity {
-  const agent = Object.create(watchedShape)
-  agent.claims = claims
-  agent[stay] = of
-  agent[open] = signalOf
-  return agent
+  return new Watched(claims, of, signalOf) as unknown as AgentIdentity
 }
 
 /**

@@ -7,8 +7,12 @@ export interface FeedReading {
   /** `account/project` where the settings name the tenant, else `other`. */
   readonly label: string
   readonly state: 'connecting' | 'live' | 'lost'
+  /** Milliseconds for which it has been so. */
+  readonly stateAge: number
   /** Milliseconds since the last proof of life. */
   readonly proofAge: number | undefined
+  /** ISO 8601: every signal since is known; undefined where nothing is. */
+  readonly knownSince: string | undefined
   readonly marks: number
   readonly pending: number
 }
@@ -59,6 +63,30 @@ export function createFeedMetrics(
     },
   })
   new Gauge({
+    name: `${p}feed_state`,
+    help: '1 for the state that the feed of a configured tenant is in, else 0.',
+    labelNames: ['tenant', 'state'],
+    registers,
+    collect() {
+      this.reset()
+      for (const feed of read().filter(isConfigured)) {
+        for (const state of states) {
+          this.set({ tenant: feed.label, state }, feed.state === state ? 1 : 0)
+        }
+      }
+    },
+  })
+  each(
+    'feed_state_seconds',
+    'For how long the feed of a configured tenant has been in its state.',
+    ({ stateAge }) => stateAge / 1000,
+  )
+  each(
+    'feed_known_since_timestamp_seconds',
+    'Unix time since which every signal of a configured tenant is known; NaN where none is.',
+    ({ knownSince }) => (knownSince === undefined ? Number.NaN : Date.parse(knownSince) / 1000),
+  )
+  new Gauge({
     name: `${p}feed_proof_age_seconds`,
     help: 'Time since the feed was last proved to work; the oldest of those that share a label.',
     labelNames: ['tenant'],
@@ -75,6 +103,20 @@ export function createFeedMetrics(
   })
   sum('marks', 'Marks kept.', ({ marks }) => marks)
   sum('signals_pending', 'Signals that arrived and are not applied yet.', ({ pending }) => pending)
+
+  function each(name: string, help: string, value: (feed: FeedReading) => number): void {
+    new Gauge({
+      name: p + name,
+      help,
+      labelNames: ['tenant'],
+      registers,
+      collect() {
+        this.reset()
+        for (const feed of read().filter(isConfigured))
+          this.set({ tenant: feed.label }, value(feed))
+      },
+    })
+  }
 
   function sum(name: string, help: string, value: (feed: FeedReading) => number): void {
     new Gauge({
@@ -99,6 +141,11 @@ export function createFeedMetrics(
     signalMissed: (tenant) => missed.inc({ tenant }),
     revocation: (tenant, seconds) => lag.observe({ tenant }, seconds),
   }
+}
+
+/** Others share one label: their number is told by state, and what sets them apart is not. */
+function isConfigured({ label }: FeedReading): boolean {
+  return label !== 'other'
 }
 
 function byLabel(feeds: readonly FeedReading[]): Map<string, FeedReading[]> {

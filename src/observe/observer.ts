@@ -17,8 +17,8 @@ export interface Observer {
    * is in force.
    */
   verdict?(verdict: Verdict, seconds: number, route?: string): void
-  /** A route let a request pass without a token. */
-  passed?(route: string, why: 'anonymous' | 'preflight'): void
+  /** A route let a request pass without a token; undefined: an app's `optional` did. */
+  passed?(route: string | undefined, why: 'anonymous' | 'preflight'): void
   /** A route in shadow let a request pass that it would have refused. */
   shadow?(route: string, refusal: Deny): void
   /** The policy was read; false: it cannot be used, and the rules are those of before, if any. */

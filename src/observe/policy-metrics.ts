@@ -58,7 +58,9 @@ export function createPolicyMetrics(registry: Registry): Observer {
     verdict(verdict, _seconds, route) {
       if (route !== undefined) count(route, verdict.outcome)
     },
-    passed: count,
+    passed(route, why) {
+      if (route !== undefined) count(route, why)
+    },
     shadow: (route) => count(route, 'shadow'),
     policyLoaded(ok) {
       loads++

@@ -3,6 +3,7 @@ import { covers } from './cover.ts'
 import { segmentText } from './glob.ts'
 import { matchesEveryPath } from './pattern.ts'
 import type { Policy, Position, Route } from './policy.ts'
+import { unfedBy } from './unfed.ts'
 
 /** What there is to say about a policy that can be used. */
 export interface Inspection {
@@ -22,20 +23,34 @@ export interface Remark {
   readonly message: string
 }
 
+/** The settings of the gate that the rules are for. */
+export interface Surroundings {
+  /** `GATE_DIALECT`; default `forwarded`. */
+  readonly dialect?: Dialect | undefined
+  /** `GATE_SIGNALS`; undefined where nobody said. */
+  readonly signals?: boolean | undefined
+}
+
 /**
  * Looks a policy over for what its author may not have meant.
  *
  * @param policy that can be used
- * @param dialect how the proxy tells what the request was; undefined where that is not known
+ * @param around the gate that it is for
  */
-export function inspectPolicy(policy: Policy, dialect?: Dialect): Inspection {
+export function inspectPolicy(policy: Policy, around: Surroundings = {}): Inspection {
   const { routes } = policy
-  const warnings = routes.flatMap((route) => warningsOf(route, dialect))
+  const unfed = routes.map((route) => unfedBy(route, around.dialect ?? 'forwarded'))
+  const warnings = routes.flatMap((route, i) =>
+    [...warningsOf(route, around), ...(unfed[i]?.warnings ?? [])].map((it) => remark(route, it)),
+  )
   if (routes.length === 0) {
     const message = 'has no routes: every request is denied'
     warnings.push({ place: undefined, name: undefined, position: undefined, message })
   }
-  return { errors: unreachable(routes), warnings }
+  const errors = routes.flatMap((route, i) =>
+    (unfed[i]?.errors ?? []).map((it) => remark(route, it)),
+  )
+  return { errors: inOrder([...unreachable(routes), ...errors]), warnings }
 }
 
 function unreachable(routes: readonly Route[]): readonly Remark[] {
@@ -59,27 +74,34 @@ function matchesEverything({ when }: Route): boolean {
   return matchesEveryPath(path) && (host ?? scheme ?? methods) === undefined
 }
 
-function warningsOf(route: Route, dialect: Dialect | undefined): readonly Remark[] {
-  const { when, allow, dpop, shadow, freshness } = route
+function inOrder(remarks: readonly Remark[]): readonly Remark[] {
+  return remarks.toSorted((a, b) => (a.place ?? 0) - (b.place ?? 0))
+}
+
+function warningsOf(route: Route, { signals }: Surroundings): readonly string[] {
+  const { when, allow, shadow, freshness } = route
   const warnings: string[] = []
   if (allow === 'anonymous') {
     if (matchesEveryPath(when.path))
       warnings.push('lets everybody pass without a token, on every path')
-    if (shadow || Object.values(freshness).some((it) => it !== undefined)) {
+    if (shadow || asksForFreshness(route)) {
       warnings.push('asks for no token: shadow and freshness change nothing here')
     }
   } else if (shadow) {
-    warnings.push('is in shadow: what it would refuse passes')
+    const untried = asksForFreshness(route) ? '; its freshness is not tried' : ''
+    warnings.push(`is in shadow: what it would refuse passes${untried}`)
+  } else if (freshness.mode === 'local' && signals !== true) {
+    warnings.push('needs GATE_SIGNALS=on for mode local: without signals it is always 503')
   }
   const parameter = parameterOf(route)
   if (parameter !== undefined) {
     warnings.push(`compares ${JSON.stringify(parameter)} letter by letter; * stands for a segment`)
   }
-  if (dialect === 'original' && (when.scheme !== undefined || dpop === 'required')) {
-    const what = when.scheme === undefined ? 'dpop: required' : 'scheme'
-    warnings.push(`needs X-Original-URL for ${what}: X-Original-URI does not tell the scheme`)
-  }
-  return warnings.map((message) => remark(route, message))
+  return warnings
+}
+
+function asksForFreshness({ freshness }: Route): boolean {
+  return Object.values(freshness).some((it) => it !== undefined)
 }
 
 /** The way in which other software writes "any segment". */

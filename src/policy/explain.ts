@@ -1,5 +1,5 @@
 import type { Target } from '../request/target.ts'
-import type { Asked } from './conditions.ts'
+import type { Asked, Obstacle } from './conditions.ts'
 import { meetsHost, meetsMethod, meetsScheme, readAsked } from './conditions.ts'
 import { matchesEveryPath, matchesShape } from './pattern.ts'
 import type { Explanation, Route } from './policy.ts'
@@ -17,7 +17,7 @@ import { readingsOf } from './readings.ts'
 export function explainMatch(routes: readonly Route[], target: Target): readonly Explanation[] {
   const asked = readAsked(target)
   const readings = target.path === undefined ? [] : readingsOf(target.path)
-  if (asked === undefined || readings === undefined) return []
+  if (readings === undefined) return []
   const lines: Explanation[] = []
   for (const route of routes) {
     const { say, why } = look(route, asked, readings)
@@ -60,7 +60,9 @@ function lookAtPath({ when: { path } }: Route, readings: readonly Reading[]): Lo
   }
 }
 
-function told(met: boolean | string, otherwise: string): Look {
-  if (typeof met === 'string') return { say: 'stop', why: `nobody told the ${met} readably` }
+function told(met: boolean | Obstacle, otherwise: string): Look {
+  if (met === 'unreadable method') return { say: 'stop', why: 'the method cannot be read' }
+  if (met === 'unreadable host') return { say: 'stop', why: 'the host cannot be read' }
+  if (typeof met === 'string') return { say: 'stop', why: `nobody told the ${met}` }
   return met ? { say: 'yes', why: '' } : { say: 'no', why: otherwise }
 }

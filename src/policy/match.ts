@@ -1,25 +1,31 @@
 import type { Target } from '../request/target.ts'
-import type { Asked } from './conditions.ts'
+import type { Asked, Obstacle } from './conditions.ts'
 import { meets, readAsked } from './conditions.ts'
 import { explainMatch } from './explain.ts'
 import { createHostReader } from './host.ts'
 import type { Found } from './path-index.ts'
 import { createPathIndex } from './path-index.ts'
 import { isFolded, matchesEveryPath } from './pattern.ts'
-import type { Match, Policy, RequestPart, Route } from './policy.ts'
+import type { Match, Policy, RequestPart, Route, UnreadablePart } from './policy.ts'
 import { isOrdinary, readingsOf } from './readings.ts'
 
 const none: Match = { kind: 'none' }
 const pathRefused: Match = { kind: 'refused', reason: 'path_refused' }
-const untold: Readonly<Record<RequestPart, Match>> = {
+const stopped: Readonly<Record<Obstacle, Match>> = {
   method: undescribed('method'),
   scheme: undescribed('scheme'),
   host: undescribed('host'),
   path: undescribed('path'),
+  'unreadable method': unreadable('method'),
+  'unreadable host': unreadable('host'),
 }
 
 function undescribed(missing: RequestPart): Match {
   return { kind: 'refused', reason: 'request_not_described', missing }
+}
+
+function unreadable(part: UnreadablePart): Match {
+  return { kind: 'refused', reason: 'path_refused', unreadable: part }
 }
 
 /**
@@ -39,7 +45,7 @@ export function createPolicy(routes: readonly Route[]): Policy {
 
   function matchOf(found: Found | undefined, asked: Asked): Match {
     if (found === undefined) return none
-    if (found.missing !== undefined) return untold[found.missing]
+    if (found.obstacle !== undefined) return stopped[found.obstacle]
     const { index } = found
     const isPreflight = asked.preflightFor !== undefined && routes[index]?.preflight
     return (isPreflight ? preflights : matches)[index] ?? none
@@ -65,9 +71,9 @@ export function createPolicy(routes: readonly Route[]): Policy {
     for (const [index, route] of routes.entries()) {
       const met = meets(route, asked)
       if (met === false) continue
-      if (met !== true) return untold[met]
-      if (!matchesEveryPath(route.when.path)) return untold.path
-      return matchOf({ index, missing: undefined }, asked)
+      if (met !== true) return stopped[met]
+      if (!matchesEveryPath(route.when.path)) return stopped.path
+      return matchOf({ index, obstacle: undefined }, asked)
     }
     return none
   }
@@ -76,7 +82,6 @@ export function createPolicy(routes: readonly Route[]): Policy {
     routes,
     match(target: Target): Match {
       const asked = readAsked(target, hostOf)
-      if (asked === undefined) return untold.host
       return target.path === undefined ? matchWithoutPath(asked) : matchPath(target.path, asked)
     },
     explain: (target) => explainMatch(routes, target),

@@ -1,7 +1,7 @@
-import type { Asked } from './conditions.ts'
+import type { Asked, Obstacle } from './conditions.ts'
 import { meets } from './conditions.ts'
 import type { PathShape } from './pattern.ts'
-import type { RequestPart, Route } from './policy.ts'
+import type { Route } from './policy.ts'
 import type { Trie } from './trie.ts'
 import { addToTrie, createTrie, walkTrie } from './trie.ts'
 
@@ -10,16 +10,16 @@ export interface PathIndex {
   /**
    * @param path normal, in the reading that the index is for
    * @param asked the rest of the request
-   * @returns the place of the first route that matches, from 0, and what somebody would have to
-   *   tell before it can; undefined where none matches
+   * @returns the place of the first route that matches, from 0, and what stands in the way of
+   *   telling; undefined where none matches
    */
   first(path: string, asked: Asked): Found | undefined
 }
 
-/** The first route that matches, or would if more were told. */
+/** The first route that matches, or may for all that can be told. */
 export interface Found {
   readonly index: number
-  readonly missing: RequestPart | undefined
+  readonly obstacle: Obstacle | undefined
 }
 
 /**
@@ -35,7 +35,7 @@ export function createPathIndex(
   const byHost = new Map<string, Trie>()
   /** Routes without a host, and with a wildcard. */
   const shared = createTrie(0)
-  /** For a request whose host nobody told: each route is asked. */
+  /** For a request whose host nobody can tell: each route is asked. */
   const all = createTrie(0)
 
   for (const [i, route] of routes.entries()) {
@@ -52,7 +52,7 @@ export function createPathIndex(
   }
 
   const none = routes.length
-  let missing: RequestPart | undefined
+  let obstacle: Obstacle | undefined
   let asking: Asked
   const search = {
     best: none,
@@ -62,7 +62,7 @@ export function createPathIndex(
         const met = meets(routes[index] as Route, asking)
         if (met === false) continue
         search.best = index
-        missing = met === true ? undefined : met
+        obstacle = met === true ? undefined : met
         return
       }
     },
@@ -72,12 +72,12 @@ export function createPathIndex(
     first(path, asked) {
       asking = asked
       search.best = none
-      missing = undefined
-      const host = asked.host?.name
+      obstacle = undefined
+      const host = asked.host === 'unreadable' ? undefined : asked.host?.name
       const own = host === undefined ? all : byHost.get(host)
       if (own !== undefined) walkTrie(own, path, search)
       if (own !== all) walkTrie(shared, path, search)
-      return search.best === none ? undefined : { index: search.best, missing }
+      return search.best === none ? undefined : { index: search.best, obstacle }
     },
   }
 }

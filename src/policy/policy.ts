@@ -31,17 +31,24 @@ export type Match =
   | { readonly kind: 'none' }
   /**
    * - `path_refused`: backends read this path in different ways, or routes tell apart what a
-   *   backend may take for one;
-   * - `request_not_described`: a route that may match needs what nobody told, or told unreadably.
+   *   backend may take for one; or a route that may match looks at the host or the method, and the
+   *   client wrote it so that nobody can read it;
+   * - `request_not_described`: a route that may match needs what nobody told.
    */
   | {
       readonly kind: 'refused'
       readonly reason: 'path_refused' | 'request_not_described'
+      /** What the proxy should have told. */
       readonly missing?: RequestPart
+      /** What the client wrote. */
+      readonly unreadable?: UnreadablePart
     }
 
 /** The parts of a request that routes tell apart. */
 export type RequestPart = 'method' | 'scheme' | 'host' | 'path'
+
+/** The parts that a client can write so that nobody can read them; of a path there is more to say. */
+export type UnreadablePart = 'method' | 'host'
 
 /** One route: what it matches and what it asks for. */
 export interface Route {

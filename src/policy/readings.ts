@@ -69,9 +69,13 @@ export function foldPath(path: string): string {
  */
 export function foldCase(text: string): string {
   if (!notAscii.test(text)) return text.toLowerCase()
-  // Up and down: some letters, such as the long s, meet their like in capitals only.
-  const visible = text.replace(/\p{Default_Ignorable_Code_Point}/gu, '')
-  return visible.normalize('NFKC').toUpperCase().toLowerCase().normalize('NFKC')
+  const visible = text.replace(/\p{Default_Ignorable_Code_Point}/gu, '').normalize('NFKC')
+  // Some letters meet their like in capitals only, such as the long s, and the capital sharp s only
+  // where it was made small before.
+  const small = visible.toLowerCase().toUpperCase().toLowerCase().normalize('NFKC')
+  // A sigma has another form at the end of a word, which a star ends; one by one, as many backends
+  // compare letters, the capital I with a dot becomes a plain i.
+  return small.replaceAll('ς', 'σ').replaceAll('i\u0307', 'i')
 }
 
 /**

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { duration } from '../config/kinds.ts'
 import { trustLevels } from '../identity/trust.ts'
 import { hostProblem } from './host.ts'
+import { methodForm, methodProblem } from './method.ts'
 import { pathProblem } from './pattern.ts'
 import type { PolicyDocument } from './policy.ts'
 import { subjectProblem } from './subject.ts'
@@ -60,9 +61,12 @@ const match = z.strictObject({
       examples: ['api.example.com', '*.example.com'],
     }),
   scheme: z.enum(['http', 'https']).optional().meta({ description: 'The scheme of the request.' }),
-  methods: listOf(matching(/^[A-Z]+$/, 'must be a method in capitals, such as POST'))
+  methods: listOf(text(methodProblem).meta({ pattern: methodForm.source }))
     .optional()
-    .meta({ description: 'The methods; GET stands for HEAD as well. Default: any.' }),
+    .meta({
+      description: 'The methods, in capitals; GET stands for HEAD as well. Default: any.',
+      examples: [['GET', 'POST'], ['M-SEARCH']],
+    }),
 })
 
 const scopes = saying({

@@ -28,6 +28,8 @@ function top({ gate, backend }: ProxyOptions): string {
 #   - a proxy_set_header in a location: that location then inherits none, and the client's own
 #     identity headers pass. Repeat the whole block marked IDENTITY there.
 #   - an error_page for 401, 403 or 500 in a location: repeat the three of this file there.
+# And one would refuse a good request: "index", "try_files" or X-Accel-Redirect to another URI make
+# nginx check it anew, while a proof of possession (DPoP) is good once.
 
 # The gate. Its connections are kept: a check costs no TCP handshake.
 upstream zeroid_gate {

@@ -46,9 +46,16 @@ const byName = new Map<string, keyof Told>(
     [name.toLowerCase(), key],
   ]),
 )
-/** A bit for each length that one of the names has: most other headers are told apart by it. */
-const lengths = Object.keys(headerNames).reduce((bits, { length }) => bits | (1 << length), 0)
-const longestName = 29
+/** By length, a bit for each letter that such a name begins with: most other headers have none. */
+const initials: number[] = []
+for (const name of Object.keys(headerNames)) {
+  initials[name.length] = (initials[name.length] ?? 0) | letterBit(name)
+}
+
+/** The same bit for both cases of a letter. */
+function letterBit(name: string): number {
+  return 1 << (name.charCodeAt(0) & 31)
+}
 
 const ambiguous: Deny = {
   outcome: 'deny',
@@ -99,7 +106,7 @@ function collect(rawHeaders: readonly string[]): Told | undefined {
   }
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] as string
-    if (name.length > longestName || ((lengths >> name.length) & 1) === 0) continue
+    if (((initials[name.length] ?? 0) & letterBit(name)) === 0) continue
     const key = byName.get(name) ?? byName.get(name.toLowerCase())
     // An empty header is one that the proxy took away.
     const value = rawHeaders[i + 1] as string
@@ -128,9 +135,10 @@ function readOriginal(told: Told): Target | undefined {
   if (told.originalUrl === undefined) {
     return targetOf(told, method, undefined, told.host, told.originalUri)
   }
-  const [, scheme, host, path = '/'] =
-    /^([a-z]+):\/\/([^/?#]+)(?:(\/[^?]*)|$|(?=\?))/i.exec(told.originalUrl) ?? []
-  if (scheme === undefined) return undefined
+  // A path begins right behind the host. Without one the host itself would hold a `?`, as a client
+  // may write it, and hide the path that the backend serves.
+  const [, scheme, host, path] = /^([a-z]+):\/\/([^/?#]+)(\/[^?]*)/i.exec(told.originalUrl) ?? []
+  if (path === undefined) return undefined
   if (told.originalUri !== undefined && withoutQuery(told.originalUri) !== path) return undefined
   return targetOf(told, method, scheme, host, path)
 }

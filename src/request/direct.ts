@@ -22,6 +22,7 @@ export function describeDirect(request: DirectRequest): Target {
   const url = request.originalUrl ?? request.url
   let host: string | undefined
   let hosts = 0
+  let authority: string | undefined
   let origin = false
   let preflightFor: string | undefined
   for (let i = 0; i < request.rawHeaders.length; i += 2) {
@@ -29,7 +30,8 @@ export function describeDirect(request: DirectRequest): Target {
     if (name.length === 4 && name.toLowerCase() === 'host') {
       host = request.rawHeaders[i + 1]
       hosts++
-    } else if (method !== 'OPTIONS') continue
+    } else if (name === ':authority') authority = request.rawHeaders[i + 1]
+    else if (method !== 'OPTIONS') continue
     else if (name.length === 6 && name.toLowerCase() === 'origin') origin = true
     else if (name.length === 29 && name.toLowerCase() === 'access-control-request-method') {
       preflightFor = request.rawHeaders[i + 1]
@@ -38,11 +40,24 @@ export function describeDirect(request: DirectRequest): Target {
   return {
     method,
     scheme: isEncrypted(socket) ? 'https' : 'http',
-    // RFC 9112 §3.2: one, or nobody knows which is meant.
-    host: hosts === 1 ? host : undefined,
+    host: theHost(hosts, host, authority),
     path: url === undefined ? undefined : withoutQuery(url),
     preflightFor: origin ? preflightFor : undefined,
   }
+}
+
+/**
+ * RFC 9112 §3.2: one `Host`, or nobody knows which is meant. RFC 9113 §8.3.1: on HTTP/2 `:authority`
+ * stands for it, and one beside it must say the same.
+ */
+function theHost(
+  hosts: number,
+  host: string | undefined,
+  authority: string | undefined,
+): string | undefined {
+  if (authority === undefined) return hosts === 1 ? host : undefined
+  if (hosts === 0) return authority
+  return hosts === 1 && host?.toLowerCase() === authority.toLowerCase() ? authority : undefined
 }
 
 function isEncrypted(socket: DirectRequest['socket']): boolean {

@@ -11,8 +11,13 @@ export interface AdminCredentials {
    * @throws UpstreamError where the API key could not be exchanged
    */
   authorization(): Promise<string | undefined>
-  /** The server refused what `authorization` gave: do not give it again. */
-  refused(status: number): void
+  /**
+   * The server refused a request: 401 ends the credential that it was sent with, 403 does not, since
+   * another tenant may be allowed what this one is not.
+   *
+   * @param sent what `authorization` gave for that request
+   */
+  refused(status: 401 | 403, sent: string | undefined): void
   /** The fault that an operator must mend; undefined where there is none. */
   problem(): string | undefined
   /** The server took them. */
@@ -32,6 +37,10 @@ export interface AdminCredentialsOptions {
 const tokenAnswer = z.object({ access_token: z.string().min(1), expires_in: z.number().positive() })
 /** Least milliseconds between two exchanges, whatever becomes of them. */
 const pause = 1_000
+/** Milliseconds after which a token that was forbidden something is exchanged again. */
+const forbiddenFor = 60_000
+/** Milliseconds for which the same complaint is made once. */
+const complaintEvery = 60_000
 
 /**
  * A static token as it is, or an API key exchanged for tokens (`grant_type=api_key`, scope
@@ -47,6 +56,7 @@ export function createAdminCredentials(options: AdminCredentialsOptions): AdminC
   let askedAt = Number.NEGATIVE_INFINITY
   let exchanging: Promise<string> | undefined
   let problem: string | undefined
+  const complainedAt = new Map<string, number>()
 
   async function exchange(key: string): Promise<string> {
     askedAt = clock.monotonic()
@@ -73,8 +83,20 @@ export function createAdminCredentials(options: AdminCredentialsOptions): AdminC
   }
 
   function complain(message: string): void {
-    if (problem !== message) observer.note?.('error', message)
+    const now = clock.monotonic()
+    const last = complainedAt.get(message) ?? Number.NEGATIVE_INFINITY
+    // Where one tenant is refused and another is not, the problem comes and goes all the time.
+    if (problem !== message && now - last >= complaintEvery) {
+      observer.note?.('error', message)
+      complainedAt.set(message, now)
+    }
     problem = message
+  }
+
+  /** What is sent now, without asking for anything. */
+  function current(): string | undefined {
+    const credential = adminToken ?? token
+    return credential === undefined ? undefined : `Bearer ${credential}`
   }
 
   async function fromKey(key: string): Promise<string> {
@@ -101,8 +123,12 @@ export function createAdminCredentials(options: AdminCredentialsOptions): AdminC
       if (adminToken !== undefined) return `Bearer ${adminToken}`
       return apiKey === undefined ? undefined : `Bearer ${await fromKey(apiKey)}`
     },
-    refused(status) {
-      token = undefined
+    refused(status, sent) {
+      // The word on a token that was replaced since, or dropped by another refusal, comes too late.
+      if (status === 401 && sent !== current()) return
+      if (status === 401) token = undefined
+      // The key may be given more rights, and its token would not have them.
+      else renewAt = Math.min(renewAt, askedAt + forbiddenFor)
       const fix =
         apiKey === undefined && adminToken === undefined
           ? 'set ZEROID_API_KEY or ZEROID_ADMIN_TOKEN, or GATE_SIGNALS=off'

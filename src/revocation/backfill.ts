@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import type { Clock } from '../clock.ts'
+import type { SignalPage } from './admin-api.ts'
 import type { Signal } from './signal.ts'
 import { parseSignal } from './signal.ts'
 
@@ -34,7 +35,7 @@ export interface Backfill {
 
 export interface BackfillOptions {
   readonly clock: Clock
-  readonly list: (limit: number) => Promise<readonly unknown[]>
+  readonly list: (limit: number) => Promise<SignalPage>
   /** Told before `onCovered`. */
   readonly onPage: (page: Page) => void
   readonly onCovered: (coverage: Coverage) => void
@@ -46,16 +47,18 @@ const usualPage = 100
 const widestPage = 500
 
 /**
- * Reads a page, and a wider one where the first shows nothing of the last reading. Where even that
- * has no entry in common, signals may lie between: then what is known begins anew.
+ * Reads a page, and a wider one where the first does not reach back to the last reading. Where even
+ * that does not, signals may lie between: then what is known begins anew.
  *
  * A signal that only the stream brought proves nothing of the ones before it, so only entries of
- * an earlier reading count.
+ * an earlier reading count. Nor does any of them do: a replica whose clock is ahead leaves an entry
+ * on top of the list for as long as it is ahead.
  *
  * @param options how to read, and whom to tell
  */
 export function createBackfill(options: BackfillOptions): Backfill {
   const { clock, list, onPage, onCovered, onFailure } = options
+  /** The last reading, oldest first. */
   let listed: ReadonlySet<string> = new Set()
   let first = true
   let reading = false
@@ -68,33 +71,42 @@ export function createBackfill(options: BackfillOptions): Backfill {
     const page = usual.full && !usual.continues ? await readPage(widestPage) : usual
     if (closed) return
     onPage({ signals: page.signals, unreadable: page.unreadable })
-    listed = new Set(page.signals.map(({ id }) => id))
+    listed = new Set(page.keys)
     onCovered({ askedAt, knownSince: knownSinceOf(page) })
     first = false
   }
 
   async function readPage(limit: number): Promise<ReadPage> {
-    const entries = await list(limit)
+    const { entries, full } = await list(limit)
     const signals: Signal[] = []
     const unreadable: string[] = []
+    const keys: string[] = []
     const copies = new Map<string, number>()
     for (const entry of entries.toReversed()) {
       const signal = parseSignal(entry)
-      if (signal !== undefined) signals.push(signal)
-      else {
+      if (signal !== undefined) {
+        signals.push(signal)
+        keys.push(signal.id)
+      } else {
         const digest = hash('sha256', JSON.stringify(entry), 'base64')
         const copy = copies.get(digest) ?? 0
         copies.set(digest, copy + 1)
         // One more of the same kind may be one more revocation.
         unreadable.push(`${digest}${copy}`)
+        keys.push(`${digest}${copy}`)
       }
     }
-    return {
-      signals,
-      unreadable,
-      full: entries.length >= limit,
-      continues: signals.some(({ id }) => listed.has(id)),
-    }
+    return { signals, unreadable, keys, full, continues: reaches(keys) }
+  }
+
+  /** Whether a page goes back to an entry of the last reading, with everything newer than that. */
+  function reaches(keys: readonly string[]): boolean {
+    const [oldest] = keys
+    const [oldestListed] = listed
+    return (
+      (oldest !== undefined && listed.has(oldest)) ||
+      (oldestListed !== undefined && keys.includes(oldestListed))
+    )
   }
 
   function knownSinceOf(page: ReadPage): number | undefined {
@@ -107,17 +119,16 @@ export function createBackfill(options: BackfillOptions): Backfill {
 
   async function run(): Promise<void> {
     reading = true
-    try {
-      do {
-        again = false
-        await readOnce()
-      } while (again && !closed)
-    } catch (error) {
+    do {
       again = false
-      if (!closed) onFailure(error)
-    } finally {
-      reading = false
-    }
+      try {
+        await readOnce()
+      } catch (error) {
+        if (!closed) onFailure(error)
+      }
+      // Also after a failure: whoever asked meanwhile, such as a new stream, is still to be answered.
+    } while (again && !closed)
+    reading = false
   }
 
   return {
@@ -133,8 +144,10 @@ export function createBackfill(options: BackfillOptions): Backfill {
 }
 
 interface ReadPage extends Page {
-  /** As long as was asked for: there may be more. */
+  /** What tells the entries apart, oldest first. */
+  readonly keys: readonly string[]
+  /** There may be more. */
   readonly full: boolean
-  /** Shows an entry of the last reading. */
+  /** Reaches back to the last reading. */
   readonly continues: boolean
 }

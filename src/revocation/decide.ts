@@ -13,6 +13,8 @@ export interface JudgedToken {
   readonly lineage: Lineage
   /** The server said `active: false`, which is final. */
   readonly inactive: boolean
+  /** It may have said so before and been forgotten: nothing but its word counts. */
+  readonly forgotten: boolean
 }
 
 /** Why tokens issued up to a moment need a word of the server, and from when on it counts. */
@@ -30,7 +32,10 @@ export interface TenantKnowledge {
   readonly state: 'connecting' | 'live' | 'lost'
   /** When the feed was last proved to work (monotonic). */
   readonly provedAt: number
-  /** Every signal created since then is known; milliseconds, the server's clock. */
+  /**
+   * Every signal created since then is known; milliseconds, the server's clock. What one from
+   * before revoked may have been issued up to the tie window later.
+   */
   readonly knownSince: number
   /** From when on (monotonic) an introspection covers what lies before `knownSince`. */
   readonly knownFrom: number
@@ -79,6 +84,9 @@ export type Decision =
  */
 export const tieWindow = 2_000
 
+/** What is dated further ahead of the server's time, in milliseconds, is refused without a question. */
+const farthestAhead = 300_000
+
 const allow: Decision = { say: 'allow', renew: false }
 const allowAndRenew: Decision = { say: 'allow', renew: true }
 const ask: Decision = { say: 'ask' }
@@ -116,18 +124,34 @@ export function decide(
   // Our clocks may disagree: a token is refused only where it is refused by either.
   const { now, latest } = present
   if (now >= token.expiresAt * 1000 + bounds.clockSkew) return denials.expired
-  if (token.notBefore !== undefined && latest < token.notBefore * 1000 - bounds.clockSkew) {
-    return denials.early
-  }
-  if (token.issuedAt * 1000 > latest + bounds.clockSkew) return denials.early
   if (token.inactive) return denials.inactive
   if (tenant !== undefined && isMarked(token, tenant)) return denials.revoked
+  const ahead = Math.max(token.issuedAt, token.notBefore ?? 0) * 1000 - latest
+  if (ahead > bounds.clockSkew) {
+    // The server signed it, so its clock may have moved since it last told us the time.
+    const mayBeTime = bounds.mode !== 'local' && !present.justAsked && ahead <= farthestAhead
+    return mayBeTime ? ask : denials.early
+  }
 
+  if (isForgotten(token, evidence)) return ask
   if (bounds.mode === 'local') return decideLocally(token, tenant, present, bounds)
   if (evidence === undefined) return ask
   if (bounds.mode === 'live')
     return present.justAsked && hasAnswer(token, evidence, tenant, true) ? allow : ask
   return decideByEvidence(token, evidence, tenant, present, bounds)
+}
+
+/**
+ * Whether the server may have called the token inactive, and nothing since tells that it did not.
+ *
+ * @param token what is judged
+ * @param evidence what is known of this token
+ */
+export function isForgotten(
+  token: Pick<JudgedToken, 'forgotten'>,
+  evidence: Evidence | undefined,
+): boolean {
+  return token.forgotten && evidence?.kind !== 'introspected'
 }
 
 /** A token issued in an earlier second than the signal is dead, whoever says otherwise. */
@@ -167,7 +191,7 @@ function hasAnswer(
   justAsked: boolean,
 ): boolean {
   if (tenant === undefined) return evidence.kind === 'introspected'
-  if (token.issuedAt * 1000 < tenant.knownSince) {
+  if (!isKnown(token, tenant)) {
     if (evidence.kind !== 'introspected' || evidence.at < tenant.knownFrom) return false
   }
   const doubt = doubtOf(token, tenant)
@@ -185,9 +209,14 @@ function decideLocally(
 ): Decision {
   if (tenant === undefined) return unknowns.deaf
   if (ageOf(tenant.provedAt, present) > bounds.maxStaleness) return unknowns.deaf
-  if (token.issuedAt * 1000 < tenant.knownSince) return unknowns.old
+  if (!isKnown(token, tenant)) return unknowns.old
   if (doubtOf(token, tenant) === undefined) return allow
   return tenant.pending === undefined ? unknowns.tied : unknowns.pending
+}
+
+/** Whether every signal that can concern the token is known. */
+function isKnown(token: JudgedToken, tenant: TenantKnowledge): boolean {
+  return token.issuedAt * 1000 >= tenant.knownSince + tieWindow
 }
 
 /** Everything that throws doubt on a token, as one suspicion: the latest of each time. */
@@ -241,6 +270,6 @@ export function mintEvidence(
   if (bounds.mode !== 'hybrid' || tenant?.state !== 'live') return undefined
   const age = present.latest - token.issuedAt * 1000
   if (age < -bounds.clockSkew || age >= bounds.maxStaleness / 2) return undefined
-  if (token.issuedAt * 1000 < tenant.knownSince) return undefined
+  if (!isKnown(token, tenant)) return undefined
   return { kind: 'minted', at: present.monotonic - Math.max(0, age) }
 }

@@ -80,16 +80,22 @@ export function createFeed(options: FeedOptions): Feed {
   let gapSince: number | undefined = Number.NEGATIVE_INFINITY
   let cancelPoll: () => void = () => {}
   let closed = false
+  /** What the first reading of the list left to look up; undefined before it. */
+  let first: readonly string[] | undefined
   let applied = false
 
   const backfill = createBackfill({
     clock,
-    list: (limit) => api.signals(tenant, limit),
+    list: (limit) => api.page(tenant, limit),
     onPage: ({ signals, unreadable }) => intake.page(signals, unreadable),
     onCovered({ askedAt, knownSince }) {
       listProblem = undefined
-      if (knownSince !== undefined) knowledge.covered(knownSince, askedAt)
-      if (gapSince !== undefined && askedAt >= gapSince) gapSince = undefined
+      if (knownSince !== undefined) knowledge.covered(knownSince, clock.monotonic())
+      if (gapSince !== undefined && askedAt >= gapSince) {
+        gapSince = undefined
+        knowledge.dismiss(unreadable)
+      }
+      first ??= knowledge.pendingIds()
       knowledge.proved(askedAt)
       knowledge.prune(serverClock.now() - options.maxLifetime() - tieWindow)
       updateState()
@@ -114,9 +120,10 @@ export function createFeed(options: FeedOptions): Feed {
     },
     onSignal(data) {
       if (intake.event(data)) return
-      // It may have been a revocation: until the list tells, nothing newer is known.
+      // It may have been a revocation: until the list tells whose, everybody is asked about.
       observer.signal?.('unreadable', 'stream')
       gapSince = clock.monotonic()
+      knowledge.suspect(unreadable, intake.doubt(), undefined)
       updateState()
       backfill.read()
     },
@@ -155,8 +162,10 @@ export function createFeed(options: FeedOptions): Feed {
     },
     used: true,
     unready() {
-      applied ||= isRead(knowledge) && knowledge.pendingCount() === 0
-      return applied ? undefined : waitingFor(knowledge, listProblem ?? stream.problem())
+      // Of the first reading alone: whoever may ingest could keep a gate from ever being ready.
+      const left = first?.filter((id) => knowledge.isPending(id)).length
+      applied ||= left === 0
+      return applied ? undefined : waitingFor(left, listProblem ?? stream.problem())
     },
     status: () => ({
       ...tenant,
@@ -171,21 +180,24 @@ export function createFeed(options: FeedOptions): Feed {
       stream.close()
       backfill.close()
       identities.close()
+      intake.close()
+      // Tokens in memory hold on to their feed.
+      knowledge.close()
     },
   }
 }
+
+/** Stands for every signal of the stream that cannot be read; the server's ids are UUIDs. */
+const unreadable = 'unreadable'
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : 'failed'
 }
 
-function isRead(knowledge: Knowledge): boolean {
-  return knowledge.knownSince !== Number.POSITIVE_INFINITY
-}
-
-function waitingFor(knowledge: Knowledge, problem: string | undefined): string {
-  if (isRead(knowledge)) return `are not applied yet: ${knowledge.pendingCount()} are pending`
-  return `are not read yet: ${problem ?? 'not answered yet'}`
+function waitingFor(pending: number | undefined, problem: string | undefined): string {
+  return pending === undefined
+    ? `are not read yet: ${problem ?? 'not answered yet'}`
+    : `are not applied yet: ${pending} are pending`
 }
 
 function statusOf(

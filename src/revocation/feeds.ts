@@ -47,6 +47,7 @@ export interface FeedsOptions {
 /** A feed that nobody used for this long is closed; milliseconds. */
 const idleLimit = 600_000
 const sweepEvery = 60_000
+const beyondMost = 'are not followed: ZEROID_TENANTS names more tenants than GATE_MAX_TENANTS'
 /** Tenants named in warnings. */
 const mostWarnings = 10
 
@@ -132,10 +133,13 @@ export function createFeeds(parts: FeedsOptions): Feeds {
     },
     status: () => [...open.values()].map((feed) => feed.status()),
     problems: () =>
-      [...open].flatMap(([key, feed]) => {
-        const why = configured?.has(key) ? feed.unready() : undefined
-        return why === undefined ? [] : [about(feed.tenant, why)]
-      }),
+      !signals || tenants === 'auto'
+        ? []
+        : tenants.flatMap((tenant) => {
+            const feed = open.get(tenantKey(tenant))
+            const why = feed === undefined ? beyondMost : feed.unready()
+            return why === undefined ? [] : [about(tenant, why)]
+          }),
     warnings: () => {
       const refused = credentials.problem()
       if (refused !== undefined) return [refused]

@@ -10,8 +10,8 @@ export type Resolution =
 
 /** Turns the UUIDs of signals into the WIMSE URIs of tokens. */
 export interface Identities {
-  /** What is known at once. */
-  known(identityId: string): string | undefined
+  /** What is known at once. `stale`: of long ago, so that the agent may have been renamed since. */
+  known(identityId: string): { readonly subject: string; readonly stale: boolean } | undefined
   /**
    * Looks an id up, as often as it takes: until it is resolved the tenant is asked, not trusted.
    *
@@ -35,6 +35,8 @@ export interface IdentitiesOptions {
 
 /** Look-ups begun within one second at most: whoever may ingest can name any number of ids. */
 const perSecond = 500
+/** Milliseconds after which a known name is looked up again. */
+const freshFor = 60_000
 
 /**
  * Cached, one look-up for each id at a time, and a bounded number of look-ups per second.
@@ -43,7 +45,11 @@ const perSecond = 500
  */
 export function createIdentities(options: IdentitiesOptions): Identities {
   const { clock, lookUp, onFailure, width = 8, max = 50_000 } = options
-  const subjects = new LRUCache<string, string>({ max })
+  // By size and not by `max`, which would reserve the room of all of them for each tenant.
+  const subjects = new LRUCache<string, { readonly subject: string; readonly at: number }>({
+    maxSize: max,
+    sizeCalculation: () => 1,
+  })
   const waiting = new Map<string, ((resolution: Resolution) => void)[]>()
   const queue: string[] = []
   const backoff = createBackoff(250, 10_000)
@@ -80,7 +86,7 @@ export function createIdentities(options: IdentitiesOptions): Identities {
       const subject = await lookUp(id)
       backoff.reset()
       failing = false
-      if (subject !== undefined) subjects.set(id, subject)
+      if (subject !== undefined && !closed) subjects.set(id, { subject, at: clock.monotonic() })
       settle(id, subject === undefined ? { kind: 'foreign' } : { kind: 'subject', subject })
     } catch (error) {
       if (closed) return
@@ -101,7 +107,11 @@ export function createIdentities(options: IdentitiesOptions): Identities {
   }
 
   return {
-    known: (identityId) => subjects.get(identityId),
+    known(identityId) {
+      const found = subjects.get(identityId)
+      if (found === undefined) return undefined
+      return { subject: found.subject, stale: clock.monotonic() - found.at > freshFor }
+    },
     resolve(identityId, done) {
       const others = waiting.get(identityId)
       if (others !== undefined) {
@@ -115,6 +125,9 @@ export function createIdentities(options: IdentitiesOptions): Identities {
     close() {
       closed = true
       cancelRefill?.()
+      subjects.clear()
+      waiting.clear()
+      queue.length = 0
     },
   }
 }

@@ -15,6 +15,9 @@ export interface Intake {
   event(data: string): boolean
   /** Signals of the list, oldest first, and entries that could not be read. */
   page(signals: readonly Signal[], unreadable: readonly string[]): void
+  /** A doubt on everything issued so far. */
+  doubt(): Suspicion
+  close(): void
 }
 
 export interface IntakeOptions {
@@ -43,7 +46,8 @@ const streamGrace = 2_000
  */
 export function createIntake(options: IntakeOptions): Intake {
   const { tenant, knowledge, identities, clock, serverClock, observer } = options
-  const seen = new LRUCache<string, true>({ max: remembered })
+  // By size and not by `max`, which would reserve the room of all of them for each tenant.
+  const seen = new LRUCache<string, true>({ maxSize: remembered, sizeCalculation: () => 1 })
   /** Listed before the stream brought them, and when. */
   const awaited = new Map<string, number>()
   let warnedAt = Number.NEGATIVE_INFINITY
@@ -59,10 +63,10 @@ export function createIntake(options: IntakeOptions): Intake {
     seen.set(signal.id, true)
     if (via === 'list' && knowledge.state === 'live') awaited.set(signal.id, clock.monotonic())
     observer.signal?.(signal.revoking ? 'revoking' : 'informing', via)
-    if (signal.revoking) revoke(signal)
+    if (signal.revoking) revoke(signal, via)
   }
 
-  function revoke(signal: Signal): void {
+  function revoke(signal: Signal, via: 'stream' | 'list'): void {
     const suspicion = suspicionOf(signal.createdAt)
     if (signal.identityId === undefined) {
       warn('a signal names no identity; everybody issued before it is asked about')
@@ -72,26 +76,35 @@ export function createIntake(options: IntakeOptions): Intake {
     // What the first reading of the list brings is as old as it is; it says nothing of our lag.
     const historic = knowledge.knownSince === Number.POSITIVE_INFINITY
     const pending = knowledge.suspect(signal.id, suspicion, signal.missionId)
-    const subject = identities.known(signal.identityId)
-    if (subject !== undefined) apply(signal, subject, suspicion, historic)
+    const known = identities.known(signal.identityId)
     // What is not pending needs no look-up, so that a flood cannot make them queue without bound.
-    else if (pending) {
+    if (pending && known?.stale !== false) {
       identities.resolve(signal.identityId, (resolution) => {
-        if (resolution.kind === 'subject') apply(signal, resolution.subject, suspicion, historic)
-        else dismiss(signal)
+        if (resolution.kind === 'foreign') dismiss(signal, via)
+        // The same name again: its mark is set already.
+        else if (resolution.subject === known?.subject) knowledge.dismiss(signal.id)
+        else apply(signal, resolution.subject, suspicion, historic)
       })
     }
+    if (known === undefined) return
+    // An old name is marked at once, and tokens under a new one are asked about until it is found.
+    if (known.stale && pending) knowledge.raise(known.subject, suspicion)
+    else knowledge.apply(signal.id, known.subject, suspicion)
+    tell(signal, known.subject, suspicion, historic)
   }
 
   function apply(signal: Signal, subject: string, suspicion: Suspicion, historic: boolean): void {
     knowledge.apply(signal.id, subject, suspicion)
-    if (!historic)
-      observer.revocation?.(options.label, Math.max(0, serverClock.now() - suspicion.at) / 1000)
+    tell(signal, subject, suspicion, historic)
+  }
+
+  function tell(signal: Signal, subject: string, { at }: Suspicion, historic: boolean): void {
+    if (!historic) observer.revocation?.(options.label, Math.max(0, serverClock.now() - at) / 1000)
     observer.note?.('debug', 'revoked by signal', { signal: signal.id, subject })
   }
 
-  function dismiss(signal: Signal): void {
-    observer.signal?.('other_identity', 'list')
+  function dismiss(signal: Signal, via: 'stream' | 'list'): void {
+    observer.signal?.('other_identity', via)
     knowledge.dismiss(signal.id)
   }
 
@@ -143,6 +156,11 @@ export function createIntake(options: IntakeOptions): Intake {
       countMissed()
       for (const signal of signals) take(signal, 'list')
       for (const key of unreadable) suspectEverybody(key)
+    },
+    doubt: () => suspicionOf(undefined),
+    close() {
+      seen.clear()
+      awaited.clear()
     },
   }
 }

@@ -68,6 +68,8 @@ export function createIntrospector(options: IntrospectorOptions): Introspector {
       const turn = await turnstile.enter()
       if (turn === undefined) return unknown('server_overloaded', 1)
       try {
+        // Others failed while it waited for its turn.
+        if (!probe && failures >= failuresUntilProbing) return fault
         return await send(token, tokenId)
       } finally {
         turn.leave()

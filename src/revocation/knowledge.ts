@@ -1,5 +1,5 @@
 import type { Suspicion, TenantKnowledge } from './decide.ts'
-import { later } from './decide.ts'
+import { later, tieWindow } from './decide.ts'
 import { createMarks } from './marks.ts'
 
 /** What a tenant's feed knows, and how it learns. */
@@ -12,26 +12,34 @@ export interface Knowledge extends TenantKnowledge {
    * @returns false where no more can be pending: then everybody is suspected in its place
    */
   suspect(signalId: string, suspicion: Suspicion, missionId: string | undefined): boolean
+  /** Sets a mark, and leaves what is pending as it is. */
+  raise(subject: string, suspicion: Suspicion): void
   /** Its subject is known: the mark takes the place of the suspicion. */
-  mark(subject: string): Suspicion | undefined
   apply(signalId: string, subject: string, suspicion: Suspicion): void
   /** It concerns nobody here. */
   dismiss(signalId: string): void
   /** Everybody may be meant: tokens issued up to then need a word of the server. */
   suspectEverybody(suspicion: Suspicion): void
-  /** The list was read: everything since `knownSince` is known, as of the asking. */
-  covered(knownSince: number, askedAt: number): void
+  /** The list was read (monotonic, now): everything since `knownSince` is known. */
+  covered(knownSince: number, at: number): void
   proved(at: number): void
   setState(state: TenantKnowledge['state']): void
   /** Forgets what no living token can be concerned by. */
   prune(cutoff: number): void
   markCount(): number
   pendingCount(): number
+  /** Signals that are pending now, at most as many as may be. */
+  pendingIds(): readonly string[]
+  isPending(signalId: string): boolean
+  /** Forgets everything, and lets nothing be allowed by it any more. */
+  close(): void
 }
 
 export interface KnowledgeOptions {
   /** Marks at most, default 200 000. */
   readonly maxMarks?: number
+  /** Missions marked at most: whoever may ingest can name any number. Default 20 000. */
+  readonly maxMissions?: number
   /** Signals at most whose subject is looked up; past it everybody is suspect. Default 10 000. */
   readonly maxPending?: number
 }
@@ -40,7 +48,7 @@ export interface KnowledgeOptions {
  * @param options bounds
  */
 export function createKnowledge(options: KnowledgeOptions = {}): Knowledge {
-  const { maxMarks = 200_000, maxPending = 10_000 } = options
+  const { maxMarks = 200_000, maxMissions = 20_000, maxPending = 10_000 } = options
   const pending = new Set<string>()
   let pendingDoubt: Suspicion | undefined
   let everybody: Suspicion | undefined
@@ -55,7 +63,7 @@ export function createKnowledge(options: KnowledgeOptions = {}): Knowledge {
     everybody = later(everybody, suspicion)
   }
   const subjects = createMarks({ max: maxMarks, onDrop })
-  const missions = createMarks({ max: maxMarks, onDrop })
+  const missions = createMarks({ max: maxMissions, onDrop })
 
   const listeners = new Set<() => void>()
 
@@ -94,13 +102,17 @@ export function createKnowledge(options: KnowledgeOptions = {}): Knowledge {
     suspect(signalId, suspicion, missionId) {
       lastRevoking = later(lastRevoking, suspicion)
       if (missionId !== undefined) missions.raise(missionId, suspicion)
-      if (pending.size >= maxPending) {
-        everybody = later(everybody, suspicion)
-        return false
-      }
-      pending.add(signalId)
-      pendingDoubt = later(pendingDoubt, suspicion)
-      return true
+      const fits = pending.size < maxPending
+      if (fits) {
+        pending.add(signalId)
+        pendingDoubt = later(pendingDoubt, suspicion)
+      } else everybody = later(everybody, suspicion)
+      changed()
+      return fits
+    },
+    raise(subject, suspicion) {
+      subjects.raise(subject, suspicion)
+      changed()
     },
     apply(signalId, subject, suspicion) {
       subjects.raise(subject, suspicion)
@@ -112,9 +124,13 @@ export function createKnowledge(options: KnowledgeOptions = {}): Knowledge {
       everybody = later(everybody, suspicion)
       changed()
     },
-    covered(since, askedAt) {
+    covered(since, at) {
+      // Signals before it were missed, and their revocations may have come a little later.
+      if (since > knownSince && Number.isFinite(since)) {
+        everybody = later(everybody, { at: since, since: at, settledAt: at + tieWindow })
+      }
       knownSince = since
-      knownFrom = askedAt
+      knownFrom = at
       changed()
     },
     proved(at) {
@@ -129,5 +145,17 @@ export function createKnowledge(options: KnowledgeOptions = {}): Knowledge {
     },
     markCount: () => subjects.size(),
     pendingCount: () => pending.size,
+    pendingIds: () => [...pending],
+    isPending: (signalId) => pending.has(signalId),
+    close() {
+      subjects.clear()
+      missions.clear()
+      pending.clear()
+      listeners.clear()
+      state = 'lost'
+      provedAt = Number.NEGATIVE_INFINITY
+      knownSince = Number.POSITIVE_INFINITY
+      knownFrom = Number.POSITIVE_INFINITY
+    },
   }
 }

@@ -9,6 +9,8 @@ export interface Marks {
   /** Forgets marks on tokens that cannot live any more: those set before `cutoff` (server's ms). */
   prune(cutoff: number): void
   size(): number
+  /** Forgets all, in silence. */
+  clear(): void
 }
 
 export interface MarksOptions {
@@ -48,5 +50,6 @@ export function createMarks({ max, onDrop }: MarksOptions): Marks {
       }
     },
     size: () => marks.size,
+    clear: () => marks.clear(),
   }
 }

@@ -29,11 +29,13 @@ export interface StreamOptions {
 const connectTimeout = 5_000
 /** A stream that ends sooner has failed, whatever it said: else its end would be news for ever. */
 const shortestLife = 1_000
+/** Milliseconds that a replaced stream is still read: a burst may lie in it that nobody has read yet. */
+const overlap = 1_000
 
 /**
  * Owns the reconnecting. Only the server's own `connected` makes the stream live. Each connection
  * is replaced before the server's write deadline makes it deaf: the next one is live before the
- * last one closes. A reset is news, so the first attempt after it waits for nothing.
+ * last one closes, and for a moment both are read. A reset is news, so the first attempt after it waits for nothing.
  *
  * @param options how to open a stream, and whom to tell
  */
@@ -43,9 +45,11 @@ export function createStream(options: StreamOptions): SignalStream {
   let state: 'connecting' | 'live' | 'lost' = 'connecting'
   let current: Connection | undefined
   let next: Connection | undefined
+  let leaving: Connection | undefined
   let cancelAttempt: () => void = () => {}
   let cancelTimeout: () => void = () => {}
   let cancelWatchdog: () => void = () => {}
+  let cancelLeave: () => void = () => {}
   let failures = 0
   let connectedAt = 0
   let problem: string | undefined
@@ -71,7 +75,7 @@ export function createStream(options: StreamOptions): SignalStream {
     if (connection !== next) return
     cancelTimeout()
     next = undefined
-    current?.close()
+    if (current !== undefined) leave(current)
     current = connection
     const gap = state !== 'live'
     state = 'live'
@@ -90,14 +94,21 @@ export function createStream(options: StreamOptions): SignalStream {
     options.onConnected(gap)
   }
 
+  function leave(connection: Connection): void {
+    cancelLeave()
+    leaving?.close()
+    leaving = connection
+    cancelLeave = clock.after(overlap, () => connection.close())
+  }
+
   function ended(connection: Connection, reason: string): void {
-    if (closed) return
+    // What becomes of a stream that was replaced is of no concern.
+    if (closed || (connection !== next && connection !== current)) return
     problem = reason
     if (connection === next) {
       cancelTimeout()
       next = undefined
     } else {
-      if (connection !== current) return
       lose(reason)
       if (clock.monotonic() - connectedAt >= shortestLife) forgetFailures()
     }
@@ -134,6 +145,8 @@ export function createStream(options: StreamOptions): SignalStream {
       cancelAttempt()
       cancelTimeout()
       cancelWatchdog()
+      cancelLeave()
+      leaving?.close()
       next?.close()
       current?.close()
     },

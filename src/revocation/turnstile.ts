@@ -34,17 +34,21 @@ export function createTurnstile({ width, patience, clock }: TurnstileOptions): T
   let inside = 0
   /** Mean milliseconds of a turn, the newest weighing an eighth. */
   let meanTurn = 0
+  /** When a turn last began or ended. */
+  let movedAt = clock.monotonic()
 
   function openTurn(): Turn {
     inside++
     const since = clock.monotonic()
+    movedAt = since
     let left = false
     return {
       leave() {
         if (left) return
         left = true
         inside--
-        meanTurn += (clock.monotonic() - since - meanTurn) / 8
+        movedAt = clock.monotonic()
+        meanTurn += (movedAt - since - meanTurn) / 8
         admitNext()
       },
     }
@@ -72,7 +76,9 @@ export function createTurnstile({ width, patience, clock }: TurnstileOptions): T
   return {
     async enter() {
       if (inside < width) return openTurn()
-      const wait = (queue.length / width + 1) * meanTurn
+      // Where all stand still a turn takes that long at least, however short the others were.
+      const turn = Math.max(meanTurn, clock.monotonic() - movedAt)
+      const wait = (queue.length / width + 1) * turn
       // A mean of nothing yet says nothing: then a queue of a few widths is let stand.
       if (wait > patience || queue.length >= width * 16) return undefined
       return await join()

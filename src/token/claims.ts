@@ -35,7 +35,10 @@ export interface Claims {
   readonly principalType: string | undefined
   /** `act`, outermost first; under the legacy profile at most one. */
   readonly actors: readonly Actor[]
-  /** RFC 7638 thumbprint of the key that the token is bound to (RFC 9449 §6.1). */
+  /**
+   * RFC 7638 thumbprint of the key that the token is bound to (RFC 9449 §6.1); empty where it is bound
+   * in a way that cannot be used, to a key that nobody can show.
+   */
   readonly keyThumbprint: string | undefined
 }
 
@@ -53,6 +56,9 @@ const maxActors = 16
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
 const control = /[\u0000-\u001f\u007f-\u009f\ud800-\udfff]/u
 const outerSpace = /^\s|\s$/u
+/** SHA-256 in base64url. */
+const thumbprint = /^[\w-]{43}$/
+const nobodysKey = ''
 /** One for all tokens that have nothing to list. */
 const none: readonly never[] = Object.freeze([])
 
@@ -210,9 +216,13 @@ function readActors(payload: JsonObject): readonly Actor[] {
   return actors
 }
 
+/**
+ * RFC 7800 §3.1: whoever presents a token with `cnf` must prove to hold the key that it names. Where
+ * it names none by a thumbprint, no proof can be compared with it.
+ */
 function readThumbprint(payload: JsonObject): string | undefined {
   const confirmation = member(payload, 'cnf')
   if (confirmation === undefined) return undefined
-  if (!isJsonObject(confirmation)) throw new ClaimFault(deny('claim_invalid', 'cnf'))
-  return optionalText(confirmation, 'jkt')
+  const jkt = isJsonObject(confirmation) ? member(confirmation, 'jkt') : undefined
+  return typeof jkt === 'string' && thumbprint.test(jkt) ? jkt : nobodysKey
 }

@@ -125,6 +125,20 @@ describe('the door with rules', () => {
     expect(JSON.stringify(told[0])).toContain('X-Forwarded-Uri $request_uri')
   })
 
+  test('refuses what a client wrote unreadably, and tells the operator of no fault', async () => {
+    const recorder = createRecorder()
+    const { ask, zeroid } = await startAsking(
+      source({ match: { path: '/x', host: 'api.example.com', methods: ['GET'] } }, anything),
+      { observer: recorder },
+    )
+    const token = await zeroid.mint()
+    for (const line of ['GET https://a@b/x', 'GET https://x:/x', 'get https://api.example.com/x']) {
+      expect(gist(await ask(line, token)), line).toBe('403 {"error":"access_denied"}')
+    }
+    expect(recorder.notes.filter(({ level }) => level === 'error')).toEqual([])
+    expect((await ask('get https://a@b/y', token)).status).toBe(200)
+  })
+
   test('needs no description where no route asks for any', async () => {
     const { present, zeroid } = await startAsking(source(anything))
     expect((await present(await zeroid.mint())).status).toBe(200)
@@ -234,20 +248,47 @@ describe('freshness of a route', () => {
 
   test('what the signals alone let pass is no evidence for another route', async () => {
     const { ask, zeroid, gate } = await startAsking(
-      source({ match: { path: '/local' }, freshness: { mode: 'local' } }, anything),
-      { tenants: [{ accountId: 'acct-demo', projectId: 'proj-demo' }] },
+      source(
+        { match: { path: '/local' }, freshness: { mode: 'local', max_staleness: '1h' } },
+        anything,
+      ),
+      {
+        tenants: [{ accountId: 'acct-demo', projectId: 'proj-demo' }],
+        maxStaleness: 1_000,
+        // The signals themselves are known to be complete just now.
+        signalPoll: 100,
+      },
     )
     await until(() => gate.status().ready)
     // A token of the second in which the signals came to be known is none that they vouch for.
-    const second = Math.floor(Date.now() / 1000)
-    await until(() => Math.floor(Date.now() / 1000) > second)
+    const second = (): number => Math.floor(Date.now() / 1000)
+    const known = second()
+    await until(() => second() > known)
+    const minted = second()
     const token = await zeroid.mint()
     await zeroid.revoke(token)
-    // A silent revocation: signals do not tell it, and the mint is fresh.
+    // Past the bound, so that the mint is no evidence either.
+    await until(() => second() > minted + 1)
+    // A silent revocation: signals do not tell it.
     expect((await ask(`${get}/local`, token)).status).toBe(200)
+    expect(zeroid.requests.count('introspect')).toBe(0)
     const verdict = await gate.check({ rawHeaders: ['Authorization', `Bearer ${token}`] })
-    expect(verdict.outcome === 'allow' && verdict.evidence.kind).not.toBe('signals')
+    expect(verdict).toMatchObject({ outcome: 'deny', reason: 'token_inactive' })
+    expect(zeroid.requests.count('introspect')).toBe(1)
+    // What the server said holds everywhere.
+    expect((await ask(`${get}/local`, token)).status).toBe(401)
   })
+})
+
+test('the freshness of a route in shadow is not tried, so that nobody waits for it', async () => {
+  const { ask, zeroid } = await startAsking(
+    source({ match: { path: '/**' }, freshness: { mode: 'live' }, shadow: true }),
+  )
+  const token = await zeroid.mint()
+  expect((await ask(`${get}/x`, token)).status).toBe(200)
+  const before = zeroid.requests.count('introspect')
+  for (let i = 0; i < 3; i++) expect((await ask(`${get}/x`, token)).status).toBe(200)
+  expect(zeroid.requests.count('introspect')).toBe(before)
 })
 
 describe('proofs of possession at a route', () => {

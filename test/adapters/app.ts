@@ -36,6 +36,7 @@ export interface Framework {
     requireDelegation(options: never): unknown
   }
   readonly zeroid: (options: ZeroidOptions) => unknown
+  readonly protectedResource: (options: ProtectedResourceOptions) => unknown
 }
 
 /** What `GET /who` answers. */
@@ -44,6 +45,11 @@ export interface Who {
   readonly claims: AgentIdentity['claims']
   readonly subject: string
   readonly owner: string | undefined
+  readonly scopes: readonly string[]
+  readonly identityType: string | undefined
+  readonly trustLevel: string | undefined
+  readonly externalId: string | undefined
+  readonly delegationDepth: number
   readonly human: string | null
   readonly isDelegated: boolean
   readonly currentActor: { readonly subject: string; readonly trustLevel?: string }
@@ -56,9 +62,11 @@ export interface Who {
 export function describeWho(agent: AgentIdentity | undefined, names: readonly string[]): object {
   if (agent === undefined) return { anonymous: true, names }
   const { claims, subject, owner, isDelegated, currentActor, priorActors } = agent
+  const { scopes, identityType, trustLevel, externalId, delegationDepth } = agent
   const human = agent.human ?? null
   const about = { claims, subject, owner, human, isDelegated, currentActor, priorActors }
-  return { anonymous: false, ...about, names }
+  const acting = { scopes, identityType, trustLevel, externalId, delegationDepth }
+  return { anonymous: false, ...about, ...acting, names }
 }
 
 /** Every view that Node has of a request's header names. */

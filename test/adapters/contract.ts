@@ -247,8 +247,33 @@ export function contract(framework: Framework): void {
       test(`tells of ${title} what the door's headers tell`, async () => {
         const here = await site()
         const token = await tokenOf(here)
-        const { claims } = await here.who(token)
+        const who = await here.who(token)
+        const { claims } = who
         const door = await here.present(token)
+        const said = (name: string): string | undefined => {
+          const value = door.headers.get(name)
+          return value === null ? undefined : Buffer.from(value, 'latin1').toString()
+        }
+        expect({
+          'X-Forwarded-User': who.subject,
+          'X-Zeroid-Identity-Type': who.identityType,
+          'X-Zeroid-Trust-Level': who.trustLevel,
+          'X-Zeroid-External-ID': who.externalId,
+          'X-Zeroid-Scopes': who.scopes.join(' ') || undefined,
+          'X-Zeroid-Actor': who.currentActor.subject,
+          'X-Zeroid-Delegation-Depth': String(who.delegationDepth),
+          'X-Zeroid-Owner': who.owner,
+        }).toEqual(
+          Object.fromEntries(
+            [
+              'X-Forwarded-User',
+              ...['Identity-Type', 'Trust-Level', 'External-ID', 'Scopes', 'Actor'].map(
+                (name) => `X-Zeroid-${name}`,
+              ),
+              ...['Delegation-Depth', 'Owner'].map((name) => `X-Zeroid-${name}`),
+            ].map((name) => [name, said(name)]),
+          ),
+        )
         const expected = Object.fromEntries(
           identityHeaderNames.map((name) => [name, door.headers.get(name)]),
         )
@@ -356,6 +381,15 @@ export function contract(framework: Framework): void {
       const init = { method: 'POST', body: '{', headers: { 'content-type': 'application/json' } }
       expect((await here.get('/echo', undefined, init)).status).toBe(401)
       expect(here.app.ran).toEqual([])
+      // Whoever does read it says so.
+      expect((await here.get('/json', await here.mint(), init)).status).toBe(400)
+    })
+
+    test('a body is not waited for', async () => {
+      const here = await site()
+      const post = ['POST /json HTTP/1.1', 'Host: x', 'Content-Type: application/json']
+      const [answer] = await raw(here, [...post, 'Content-Length: 1000'])
+      expect(answer?.status).toBe(401)
     })
 
     test('a handler does not run when its guard refuses', async () => {
@@ -569,11 +603,12 @@ export function contract(framework: Framework): void {
       const here = await site({ gate: { mode: 'live' } })
       const token = await here.mint()
       here.zeroid.faults.set('introspect', { delay: 200 })
-      for (let i = 0; i < 5; i++) {
-        const socket = connect(Number(new URL(here.app.url).port), '127.0.0.1')
-        await new Promise((resolve) => socket.write(request('/who', token), resolve))
-        socket.destroy()
-      }
+      const sockets = Array.from({ length: 5 }, () =>
+        connect(Number(new URL(here.app.url).port), '127.0.0.1'),
+      )
+      for (const socket of sockets) socket.write(request('/who', token))
+      await until(() => here.zeroid.requests.count('introspect') > 0)
+      for (const socket of sockets) socket.destroy()
       here.zeroid.faults.clear()
       await until(async () => (await here.get('/who', token)).status === 200)
     })
@@ -628,6 +663,9 @@ export function contract(framework: Framework): void {
       ['url', { optional: true }],
       ['gate', { gate: {} }],
       ['gate', { gate: null }],
+      ...['policyFile', 'listen', 'adminListen', 'dialect', 'emptyHeaders', 'logLevel'].map(
+        (name): [string, object] => [name, { url: 'http://127.0.0.1:9', [name]: 'x' }],
+      ),
     ])('a wrong "%s" option stops the start and is named', (name, options) => {
       expect(() => framework.zeroid(options as never)).toThrow(TypeError)
       expect(() => framework.zeroid(options as never)).toThrow(name)
@@ -635,7 +673,36 @@ export function contract(framework: Framework): void {
 
     test('an option of the gate beside a gate stops the start', async () => {
       const { gate } = await startStack()
-      expect(() => framework.zeroid({ gate, mode: 'live' } as never)).toThrow('mode')
+      expect(() => framework.zeroid({ gate, mode: 'live' } as never)).toThrow(
+        '"mode" option belongs to the gate, which is given',
+      )
+    })
+
+    test('an option that nobody knows stops the start beside a gate too', async () => {
+      const { gate } = await startStack()
+      expect(() => framework.zeroid({ gate, optinal: true } as never)).toThrow(
+        '"optinal" is no option of the gate',
+      )
+    })
+
+    test('a policy file by the name of the setting is not passed over', async () => {
+      const { gate, zeroid } = await startStack()
+      for (const options of [{ gate }, { url: zeroid.url }]) {
+        expect(() => framework.zeroid({ ...options, policyFile: 'x.yaml' } as never)).toThrow(
+          '"policyFile" is no option of the gate: "policy" of the middleware takes',
+        )
+      }
+    })
+
+    test('rules that cannot be used leave no gate behind', async () => {
+      const server = await startEmulator()
+      onTestFinished(() => server.close())
+      for (const policy of [{ version: 2, routes: [] }, '/no/such/policy.yaml']) {
+        expect(() => framework.zeroid({ url: server.url, policy } as never)).toThrow()
+      }
+      // One that is begun later asks for the keys, and it is the only one that does.
+      await (await openDoor({ url: server.url })).gate.started
+      expect(server.requests.count('jwks')).toBe(1)
     })
   })
 
@@ -771,9 +838,22 @@ export function contract(framework: Framework): void {
       expect(answer.status).toBe(401)
     })
 
-    test('has no identity for a handler that needs one', async () => {
+    test('has no identity for a handler that needs one, which is told so by a code', async () => {
       const here = await site({ adapter: { optional: true } })
-      expect((await here.get('/require')).status).toBe(500)
+      const answer = await here.get('/require')
+      expect([answer.status, (await answer.json()).code]).toEqual([401, 'missing_token'])
+    })
+
+    test('counts who passes as nobody, and not as a denial', async () => {
+      const told: string[] = []
+      const observer: Observer = {
+        verdict: ({ outcome }) => void told.push(outcome),
+        passed: (route, why) => void told.push(`${route} ${why}`),
+      }
+      const here = await site({ gate: { observer }, adapter: { optional: true } })
+      await here.get('/who')
+      await here.get('/who', 'a.b.c')
+      expect(told).toEqual(['undefined anonymous', 'deny'])
     })
   })
 
@@ -815,10 +895,10 @@ export function contract(framework: Framework): void {
   })
 
   describe(`${framework.name}: the resource's metadata`, () => {
-    const plan = async (): Promise<Site> => {
+    const plan = async (at = 'https://mcp.example/mcp'): Promise<Site> => {
       const stack = await startStack()
       const resource = {
-        resource: 'https://mcp.example/mcp',
+        resource: at,
         scopes: ['tools:read'],
         gate: stack.gate,
       }
@@ -827,7 +907,7 @@ export function contract(framework: Framework): void {
         options: { gate: stack.gate, resourceMetadata },
         resource,
       })
-      const get: Site['get'] = (path) => fetch(app.url + path)
+      const get: Site['get'] = (path, _token, init) => fetch(app.url + path, init)
       return { ...stack, app, get } as Site
     }
 
@@ -850,6 +930,73 @@ export function contract(framework: Framework): void {
       expect(answer.headers.get('www-authenticate')).toBe(
         'Bearer error="missing_token", resource_metadata="https://mcp.example/.well-known/oauth-protected-resource/mcp"',
       )
+    })
+
+    test('is told to HEAD without its body', async () => {
+      const { get } = await plan()
+      const path = '/.well-known/oauth-protected-resource/mcp'
+      const [head, full] = [await get(path, undefined, { method: 'HEAD' }), await get(path)]
+      expect([head.status, await head.text()]).toEqual([200, ''])
+      for (const name of ['content-type', 'content-length', 'access-control-allow-origin']) {
+        expect([name, head.headers.get(name)]).toEqual([name, full.headers.get(name)])
+      }
+    })
+
+    test('may be read by a page of another origin, which asks first', async () => {
+      const { get } = await plan()
+      const path = '/.well-known/oauth-protected-resource/mcp'
+      const asking = {
+        origin: 'https://client.example',
+        'access-control-request-method': 'GET',
+        'access-control-request-headers': 'mcp-protocol-version',
+      }
+      const answer = await get(path, undefined, { method: 'OPTIONS', headers: asking })
+      expect([answer.status, await answer.text()]).toEqual([204, ''])
+      const allowed = ['origin', 'methods', 'headers'].map((name) =>
+        answer.headers.get(`access-control-allow-${name}`),
+      )
+      expect(allowed).toEqual(['*', 'GET, HEAD', '*'])
+      expect((await get(path)).headers.get('access-control-allow-origin')).toBe('*')
+    })
+
+    test.each(['POST', 'PUT', 'DELETE'])(
+      'is public to be read alone, not to %s',
+      async (method) => {
+        const { get } = await plan()
+        const answer = await get('/.well-known/oauth-protected-resource/mcp', undefined, { method })
+        expect([401, 404, 405]).toContain(answer.status)
+      },
+    )
+
+    test('is served at its own path, to the letter', async () => {
+      const { get } = await plan('https://mcp.example/a:b/v1.0')
+      const base = '/.well-known/oauth-protected-resource'
+      expect((await get(`${base}/a:b/v1.0`)).status).toBe(200)
+      for (const path of ['/axx/v1.0', '/a:x/v1.0', '/a:b/v1x0', '/a:b/v1.0/x', '/a::b/v1.0']) {
+        expect([path, (await get(base + path)).status]).toEqual([path, 401])
+      }
+    })
+
+    test.each<[string, object]>([
+      ['resource', { resource: 'https://mcp.example/a*' }],
+      ['resource', { resource: 'https://mcp.example/a%20b' }],
+      ['resource', { resource: 'https://mcp.example/čoko' }],
+      ['resource', { resource: 'https://mcp.example/#a' }],
+      ['resource', { resource: 'mcp' }],
+      ['scopes', { scopes: 'tools:read' }],
+      ['scopes', { scopes: ['tools:read', 7] }],
+      ['scopes', { scopes: ['tools:read tools:execute'] }],
+      ['scopes', { scopes: [''] }],
+      ['name', { name: '' }],
+      ['name', { name: 7 }],
+      ['gate', { gate: undefined }],
+      ['scope', { scope: ['a'] }],
+    ])('is not made of a wrong "%s"', async (name, changed) => {
+      const { gate } = await startStack()
+      const make = (): unknown =>
+        framework.protectedResource({ gate, resource: 'https://mcp.example', ...changed } as never)
+      expect(make).toThrow(TypeError)
+      expect(make).toThrow(`"${name}"`)
     })
 
     test('opens no other path', async () => {
@@ -886,6 +1033,19 @@ export function contract(framework: Framework): void {
       expect(performance.now() - since).toBeLessThan(1_500)
     })
 
+    test('ends within the bound of its route, where that is the closer one', async () => {
+      const freshness = { mode: 'live', max_staleness: '1s' } as const
+      const here = await site({
+        adapter: { policy: { version: 1, routes: [{ match: { path: '/**' }, freshness }] } },
+      })
+      const token = await here.mint()
+      const stream = await openStream(here.app.url, token)
+      const since = performance.now()
+      await here.zeroid.revoke(token)
+      expect(await stream.ended()).toContain('token_inactive')
+      expect(performance.now() - since).toBeLessThan(2_500)
+    })
+
     test('ends at once when another request learns of the revocation', async () => {
       const here = await site({ gate: { mode: 'live' } })
       const token = await here.mint()
@@ -906,6 +1066,18 @@ export function contract(framework: Framework): void {
       const stream = await openStream(here.app.url, await here.mint())
       expect(here.gate.status().watches).toBe(1)
       stream.leave()
+      await until(() => here.gate.status().watches === 0)
+    })
+
+    test('is let go of when its client leaves, also behind others that it pipelined', async () => {
+      const here = await site()
+      const token = await here.mint()
+      await here.get('/who', token)
+      const socket = connect(Number(new URL(here.app.url).port), '127.0.0.1')
+      onTestFinished(() => void socket.destroy())
+      socket.write(request('/stream', token).repeat(20))
+      await until(() => here.gate.status().watches === 20)
+      socket.destroy()
       await until(() => here.gate.status().watches === 0)
     })
 

@@ -24,7 +24,7 @@ export async function startExpress(express: ExpressModule, plan: Plan): Promise<
     ran.push('middleware')
     next()
   })
-  app.use(express.text())
+  app.use(express.text(), express.json())
   const ok = (name: string) => (_request: Request, response: Response) => {
     ran.push(name)
     response.send(name)
@@ -38,6 +38,7 @@ export async function startExpress(express: ExpressModule, plan: Plan): Promise<
     ran.push('echo')
     response.send(request.body)
   })
+  router.post('/json', ok('json'))
   router.put('/trailers', (request, response) => {
     const answer = (): void => {
       trailers.push(...Object.keys(request.trailers), ...request.rawTrailers)

@@ -13,5 +13,6 @@ for (const [name, express] of [
     start: (plan) => startExpress(express as never, plan),
     guards: adapter as never,
     zeroid: adapter.zeroid,
+    protectedResource: adapter.protectedResource,
   })
 }

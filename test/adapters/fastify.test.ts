@@ -7,7 +7,13 @@ import type { App, Plan } from './app.ts'
 import { describeWho, namesIn } from './app.ts'
 import { contract } from './contract.ts'
 
-contract({ name: 'Fastify 5', start, guards: adapter as never, zeroid: adapter.zeroid })
+contract({
+  name: 'Fastify 5',
+  start,
+  guards: adapter as never,
+  zeroid: adapter.zeroid,
+  protectedResource: adapter.protectedResource,
+})
 
 /** The app of every contract, in Fastify. */
 async function start(plan: Plan): Promise<App> {
@@ -47,13 +53,14 @@ function routes(app: FastifyInstance, ran: string[], trailers: string[]): void {
   }
   app.get('/who', async (request) => {
     ran.push('who')
-    return describeWho(request.zeroid, namesIn(request.raw))
+    return describeWho(request.zeroid, [...namesIn(request.raw), ...Object.keys(request.headers)])
   })
   app.options('/who', ok('options'))
   app.post('/echo', async (request) => {
     ran.push('echo')
     return request.body
   })
+  app.post('/json', ok('json'))
   app.put('/trailers', async (request) => {
     trailers.push(...Object.keys(request.raw.trailers), ...request.raw.rawTrailers)
     trailers.push(...Object.keys(request.raw.trailersDistinct))

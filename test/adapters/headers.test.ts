@@ -1,6 +1,7 @@
 import { mkdtempSync } from 'node:fs'
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, RequestOptions } from 'node:http'
 import { createServer, request } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -60,6 +61,22 @@ function linesOf(changed: Partial<Identity> = {}): string[] {
   return pairs.flatMap((name, i) => (i % 2 === 0 ? [`${name}: ${pairs[i + 1]}`] : []))
 }
 
+/** The headers of an identity by name. */
+function named(who: Identity): Record<string, string> {
+  const pairs = identityHeaders(who, false)
+  return Object.fromEntries(pairs.flatMap((name, i) => (i % 2 ? [] : [[name, pairs[i + 1] ?? '']])))
+}
+
+function ask(options: RequestOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    request({ ...options, agent: false }, (answer) => {
+      answer.resume().on('end', resolve)
+    })
+      .on('error', reject)
+      .end()
+  })
+}
+
 const loopback: Trust = ['127.0.0.1']
 
 describe('identityFromHeaders', () => {
@@ -74,16 +91,43 @@ describe('identityFromHeaders', () => {
     expect(read?.priorActors.map(({ subject }) => subject)).toEqual([identity.actSubject])
   })
 
-  test('tells the user from the agent that acts', async () => {
+  test('tells the principal from the agent that acts', async () => {
     const actor = 'spiffe://zeroid.test/a/p/agent/one'
     const read = await (await backend(loopback))(
       linesOf({ subject: 'user_1', actor, actSubject: actor }),
     )
-    expect([read?.subject, read?.human, read?.currentActor.subject]).toEqual([
-      'user_1',
+    expect([read?.subject, read?.currentActor.subject, read?.isDelegated]).toEqual([
       'user_1',
       actor,
+      true,
     ])
+    expect(read?.priorActors).toEqual([])
+  })
+
+  test.each([
+    ['with an agent that acts', 'spiffe://zeroid.test/a/p/agent/one'],
+    ['that acts itself', 'backup-job'],
+  ])('takes no principal of a type that they do not tell for a human: one %s', async (_, actor) => {
+    const subject = 'backup-job'
+    const read = await (await backend(loopback))(
+      linesOf({ subject, actor, actSubject: undefined, delegationDepth: 0 }),
+    )
+    expect([read?.subject, read?.human, read?.claims.principalType]).toEqual([
+      subject,
+      undefined,
+      undefined,
+    ])
+    expect(read?.currentActor.subject).toBe(actor)
+  })
+
+  test('tells a user who delegated to an agent of the legacy profile', async () => {
+    const read = await (await backend(loopback))(linesOf({ actSubject: 'user_1' }))
+    expect([read?.human, read?.isDelegated]).toEqual(['user_1', true])
+  })
+
+  test('knows of no tool, which headers do not tell', async () => {
+    const read = await (await backend(loopback))(linesOf({ tools: ['search'] }))
+    expect(read?.hasTool('search')).toBe(false)
   })
 
   test('takes the creator of an API key for no delegation', async () => {
@@ -116,6 +160,36 @@ describe('identityFromHeaders', () => {
     expect((await (await backend(trust))(linesOf())) !== undefined).toBe(trusted)
   })
 
+  /** A peer that comes to a server which listens for both families. */
+  test.each<[string, Trust, boolean]>([
+    ['127.0.0.1', ['127.0.0.1'], true],
+    ['127.0.0.1', ['127.0.0.0/8'], true],
+    ['127.0.0.1', ['::ffff:127.0.0.1'], true],
+    ['127.0.0.1', ['127.0.0.2'], false],
+    ['127.0.0.1', ['::1'], false],
+    ['127.0.0.1', ['fc00::/7'], false],
+    ['::1', ['::1'], true],
+    ['::1', ['::/120'], true],
+    ['::1', ['10.0.0.1', '::1/128'], true],
+    ['::1', ['::2'], false],
+    ['::1', ['127.0.0.1', '0.0.0.0/0'], false],
+    ['::1', ['fe80::/10'], false],
+  ])('of %s, at a server on ::, trusts %j: %s', async (peer, trust, trusted) => {
+    let seen: string | undefined
+    let read: Read
+    const server = createServer((incoming, response) => {
+      seen = incoming.socket.remoteAddress
+      read = identityFromHeaders(incoming, { trust })
+      response.end()
+    })
+    await new Promise<void>((resolve) => server.listen(0, '::', resolve))
+    onTestFinished(() => void server.close())
+    const { port } = server.address() as AddressInfo
+    await ask({ host: peer, port, headers: named(identity) })
+    expect(seen).toBe(peer === '::1' ? '::1' : `::ffff:${peer}`)
+    expect(read !== undefined).toBe(trusted)
+  })
+
   test.each([
     [undefined],
     [[]],
@@ -146,15 +220,7 @@ describe('identityFromHeaders', () => {
     })
     await new Promise<void>((resolve) => server.listen(path, resolve))
     onTestFinished(() => void server.close())
-    const pairs = identityHeaders(identity, false)
-    const headers = Object.fromEntries(
-      pairs.flatMap((name, i) => (i % 2 ? [] : [[name, pairs[i + 1]]])),
-    )
-    await new Promise<void>((resolve) => {
-      request({ socketPath: path, headers }, (answer) => {
-        answer.resume().on('end', resolve)
-      }).end()
-    })
+    await ask({ socketPath: path, headers: named(identity) })
     expect(reads.map((read) => read !== undefined)).toEqual([true, false, false])
   })
 

@@ -9,7 +9,13 @@ import type { App, Plan } from './app.ts'
 import { describeWho, listenOn, namesIn } from './app.ts'
 import { contract } from './contract.ts'
 
-contract({ name: 'Hono 4', start, guards: adapter as never, zeroid: adapter.zeroid })
+contract({
+  name: 'Hono 4',
+  start,
+  guards: adapter as never,
+  zeroid: adapter.zeroid,
+  protectedResource: adapter.protectedResource,
+})
 
 /** The app of every contract, in Hono. */
 async function start(plan: Plan): Promise<App> {
@@ -54,6 +60,10 @@ function routes(
   app.post('/echo', async (c) => {
     ran.push('echo')
     return c.text(await c.req.text())
+  })
+  app.post('/json', async (c) => {
+    const body: unknown = await c.req.json().catch(() => undefined)
+    return body === undefined ? c.text('no JSON', 400) : ok('json')(c)
   })
   app.put('/trailers', async (c) => {
     await c.req.text()

@@ -1,7 +1,7 @@
 import express from 'express'
 import fastify from 'fastify'
 import { Hono } from 'hono'
-import type { Gate } from 'zeroid-gate'
+import type { Gate, ZeroidOptions } from 'zeroid-gate'
 import { upgradeGuard } from 'zeroid-gate'
 import * as onExpress from 'zeroid-gate/express'
 import * as onFastify from 'zeroid-gate/fastify'
@@ -14,6 +14,8 @@ import * as onHono from 'zeroid-gate/hono'
  */
 
 declare const gate: Gate
+declare const flag: boolean
+declare const given: ZeroidOptions
 const url = 'http://zeroid:8899'
 
 export function options(): void {
@@ -40,6 +42,9 @@ export function options(): void {
   onHono.zeroid(url)
   // @ts-expect-error a socket always has an owner
   upgradeGuard({ gate, optional: true })
+  // @ts-expect-error the sidecar's name for it: in an app it would be passed over
+  onExpress.zeroid({ url, policyFile: 'policy.yaml' })
+  void upgradeGuard({ url }).gate.close()
   // @ts-expect-error the issuer is the gate's
   onExpress.protectedResource({ resource: 'https://mcp.example' })
   // @ts-expect-error
@@ -90,8 +95,33 @@ export function identities(): void {
     return c.text(c.var.zeroid.subject)
   })
   new Hono().use(onHono.zeroid({ url })).get('/', (c) => c.text(c.var.zeroid.subject))
+  new Hono()
+    .use(onHono.zeroid({ url, optional: false }))
+    .get('/', (c) => c.text(c.var.zeroid.owner ?? ''))
+  new Hono().use(onHono.zeroid({ gate })).get('/', (c) => c.text(c.var.zeroid.subject))
   new Hono().use(onHono.zeroid({ url, optional: true })).get('/', (c) => {
     // @ts-expect-error an anonymous request has none
+    return c.text(c.var.zeroid.subject)
+  })
+  new Hono().use(onHono.zeroid({ url, optional: flag })).get('/', (c) => {
+    // @ts-expect-error it may come to be true
+    return c.text(c.var.zeroid.subject)
+  })
+  new Hono().use(onHono.zeroid({ gate, policy: 'policy.yaml' })).get('/', (c) => {
+    // @ts-expect-error a route of the policy may be for anybody
+    return c.text(c.var.zeroid.subject)
+  })
+  new Hono().use(onHono.zeroid({ url, policy: { version: 1, routes: [] } })).get('/', (c) => {
+    // @ts-expect-error
+    return c.text(c.var.zeroid.subject)
+  })
+  new Hono().use(onHono.zeroid(given)).get('/', (c) => {
+    // @ts-expect-error nobody can tell what these options hold
+    return c.text(c.var.zeroid.subject)
+  })
+  const wide: { url: string; optional?: boolean } = { url }
+  new Hono().use(onHono.zeroid(wide)).get('/', (c) => {
+    // @ts-expect-error
     return c.text(c.var.zeroid.subject)
   })
 }

@@ -1,13 +1,15 @@
 import type { IncomingMessage } from 'node:http'
 import { createServer } from 'node:http'
+import { connect } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import type { AllowedUpgrade } from '../../src/adapters/upgrade.ts'
 import { upgradeGuard } from '../../src/adapters/upgrade.ts'
 import type { GateOptions } from '../../src/gate/options.ts'
+import { makeProofKey, proof } from '../helpers/proofs.ts'
 import { exchange, headerIn } from '../helpers/raw.ts'
 import type { Stack } from '../helpers/stack.ts'
-import { startStack } from '../helpers/stack.ts'
+import { bearer, startStack } from '../helpers/stack.ts'
 import { until } from '../helpers/until.ts'
 import { listenOn, namesIn } from './app.ts'
 
@@ -16,6 +18,8 @@ interface Site extends Stack {
   readonly http: string
   readonly allowed: AllowedUpgrade[]
   readonly requests: IncomingMessage[]
+  /** Connections that the server still has. */
+  readonly connections: () => Promise<number>
 }
 
 async function site(options: Partial<GateOptions> = {}): Promise<Site> {
@@ -36,7 +40,9 @@ async function site(options: Partial<GateOptions> = {}): Promise<Site> {
     })
   })
   const http = await listenOn(server)
-  return { ...stack, allowed, requests, http, ws: http.replace('http', 'ws') }
+  const connections = (): Promise<number> =>
+    new Promise((resolve) => server.getConnections((_error, count) => resolve(count)))
+  return { ...stack, allowed, requests, connections, http, ws: http.replace('http', 'ws') }
 }
 
 const offer = (token: string): string =>
@@ -129,6 +135,21 @@ describe('a WebSocket handshake', () => {
     expect([answer?.status, allowed.length]).toEqual([401, 0])
   })
 
+  test.each([
+    ['no body', undefined, 101],
+    ['the empty body, which is the only one that it has', '', 101],
+    ['a body', 'x', 401],
+  ])('with a proof for %s is answered as it must be', async (_title, body, status) => {
+    const { http, zeroid } = await site()
+    const key = makeProofKey()
+    const token = await zeroid.mint({ boundTo: key.thumbprint })
+    const made = proof({ key, url: `${http}/`, token, ...(body === undefined ? {} : { body }) })
+    const lines = [`Authorization: DPoP ${token}`, `DPoP: ${made}`]
+    const bytes = handshake(lines).replace('Host: x', `Host: ${new URL(http).host}`)
+    const [answer] = await exchange(http, bytes, 1)
+    expect(answer?.status).toBe(status)
+  })
+
   test('is refused once its token is revoked', async () => {
     const { ws, zeroid } = await site()
     const token = await zeroid.mint()
@@ -172,6 +193,28 @@ describe('a WebSocket handshake', () => {
     },
   )
 
+  test('leaves no connection behind when it is refused, though its client keeps its end open', async () => {
+    const { http, connections } = await site()
+    const socket = connect({ port: Number(new URL(http).port), allowHalfOpen: true })
+    onTestFinished(() => void socket.destroy())
+    socket.on('error', () => {})
+    let answer = ''
+    socket.on('data', (chunk) => {
+      answer += chunk
+    })
+    socket.write(handshake([]))
+    await until(() => answer.endsWith('}\n'))
+    expect(answer).toMatch(/^HTTP\/1\.1 401 /)
+    await until(async () => (await connections()) === 0)
+  })
+
+  test('that is refused may have sent more than its head', async () => {
+    const { http, connections } = await site()
+    const [answer] = await exchange(http, handshake([]) + 'x'.repeat(100_000), 1)
+    expect(answer?.status).toBe(401)
+    await until(async () => (await connections()) === 0)
+  })
+
   test('that is given up while the server is asked harms nobody', async () => {
     const { ws, zeroid, gate } = await site({ mode: 'live' })
     const token = await zeroid.mint()
@@ -183,6 +226,20 @@ describe('a WebSocket handshake', () => {
     await until(async () => isOpen(await open(ws, [offer(token), 'chat'])))
     await until(() => gate.status().watches === 1)
   })
+})
+
+test('a guard that was given no gate has one of its own, to be closed', async () => {
+  const { zeroid } = await startStack()
+  const guard = upgradeGuard({ url: zeroid.url })
+  await guard.gate.started
+  expect(await guard.gate.check(bearer(await zeroid.mint()))).toMatchObject({ outcome: 'allow' })
+  await guard.gate.close()
+  expect(guard.gate.ended.aborted).toBe(true)
+})
+
+test('a guard that was given a gate shows that one', async () => {
+  const { gate } = await startStack()
+  expect(upgradeGuard({ gate }).gate).toBe(gate)
 })
 
 function handshake(lines: readonly string[]): string {

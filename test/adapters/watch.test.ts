@@ -9,8 +9,8 @@ import type { Allow } from '../../src/verdict.ts'
 import type { FakeClock } from '../helpers/clock.ts'
 import { createFakeClock } from '../helpers/clock.ts'
 import type { Stack } from '../helpers/stack.ts'
-import { bearer, startStack } from '../helpers/stack.ts'
-import { quiet, until } from '../helpers/until.ts'
+import { bearer, createRecorder, startStack } from '../helpers/stack.ts'
+import { until } from '../helpers/until.ts'
 
 /** A clock that tells how many timers are set. */
 function counting(clock: FakeClock): FakeClock & { readonly timers: () => number } {
@@ -95,10 +95,12 @@ describe('a watched allow', () => {
 
   test('outlives a signal that revokes nothing', async () => {
     const { zeroid, watch, gate } = await start()
-    const agent = await zeroid.agent()
-    const watched = await watch(await zeroid.mint({ agent }))
+    const [agent, other] = [await zeroid.agent(), await zeroid.agent()]
+    const watched = await watch(await zeroid.mint({ agent, iat: now() - 60 }))
+    const later = await watch(await zeroid.mint({ agent: other, iat: now() - 60 }))
     await zeroid.signal({ agent, severity: 'medium' })
-    await quiet()
+    await zeroid.signal({ agent: other })
+    await until(() => later.signal.aborted)
     expect([watched.signal.aborted, gate.status().watches]).toEqual([false, 1])
   })
 
@@ -116,26 +118,64 @@ describe('a watched allow', () => {
     expect(reasonOf(watched)).toEqual(['token_inactive', 'token_inactive'])
   })
 
+  test('is kept as fresh as the place asks for that it was given at', async () => {
+    const { zeroid, gate, clock } = await start(asking)
+    const terms = gate.terms({ mode: 'live', maxStaleness: 5_000 })
+    const token = await zeroid.mint()
+    const verdict = await gate.check(bearer(token), terms)
+    if (verdict.outcome !== 'allow') throw new Error('refused')
+    const watched = gate.watch(verdict, bearer(token), terms)
+    await zeroid.revoke(token)
+    const since = clock.monotonic()
+    await until(
+      () => watched.signal.aborted,
+      () => clock.advance(250),
+    )
+    expect(clock.monotonic() - since).toBeLessThanOrEqual(5_000)
+    expect(reasonOf(watched)).toEqual(['token_inactive', 'token_inactive'])
+  })
+
+  test('ends by the terms of its own place, not by those of another', async () => {
+    const { zeroid, gate, clock, allow } = await start(asking)
+    const token = await zeroid.mint()
+    const verdict = await allow(token)
+    const open = (maxStaleness: number): Watch =>
+      gate.watch(verdict, bearer(token), gate.terms({ maxStaleness }))
+    const [strict, twin, lax] = [open(5_000), open(5_000), open(60_000)]
+    expect(gate.status().watches).toBe(3)
+    await zeroid.pause()
+    await until(
+      () => strict.signal.aborted,
+      () => clock.advance(250),
+    )
+    expect(reasonOf(strict)[0]).toBe('temporarily_unavailable')
+    expect([twin.signal.aborted, lax.signal.aborted]).toEqual([true, false])
+    expect(gate.status().watches).toBe(1)
+    lax.release()
+    expect(gate.status().watches).toBe(0)
+  })
+
   test('has the server asked once in half the bound, however many watch', async () => {
     const { zeroid, allow, gate, clock } = await start(asking)
     const token = await zeroid.mint()
     const verdict = await allow(token)
     for (let i = 0; i < 100; i++) gate.watch(verdict, bearer(token))
     const asked = zeroid.requests.count('introspect')
-    clock.advance(16_000)
+    const since = clock.monotonic()
     await until(
-      () => zeroid.requests.count('introspect') > asked,
-      () => clock.advance(200),
+      () => zeroid.requests.count('introspect') >= asked + 3,
+      () => clock.advance(500),
     )
-    await quiet()
-    expect(zeroid.requests.count('introspect')).toBe(asked + 1)
+    // Had each of them asked, the three would have come at once.
+    expect(clock.monotonic() - since).toBeGreaterThanOrEqual(3 * 15_000)
   })
 
   test('ends at the expiry of its token, with the leeway that requests have', async () => {
     const { zeroid, watch, clock } = await start({ ...asking, clockSkew: 2_000 })
     const watched = await watch(await zeroid.mint({ ttl: 10 }))
+    const shorter = await watch(await zeroid.mint({ ttl: 8 }))
     clock.advance(10_900)
-    await quiet(3)
+    await until(() => shorter.signal.aborted)
     expect(watched.signal.aborted).toBe(false)
     await until(
       () => watched.signal.aborted,
@@ -145,18 +185,24 @@ describe('a watched allow', () => {
   })
 
   test('outlives a server that is away for less than the bound', async () => {
-    const { zeroid, watch, clock } = await start(asking)
+    const observer = createRecorder()
+    const { zeroid, watch, clock } = await start({ ...asking, observer })
     const watched = await watch(await zeroid.mint())
+    const answers = (active: boolean): number =>
+      observer.introspections.filter((result) => (result === 'active') === active).length
+    const since = clock.monotonic()
     await zeroid.pause()
-    for (let i = 0; i < 25; i++) {
-      clock.advance(1_000)
-      await quiet(2)
-    }
+    await until(
+      () => answers(false) > 0,
+      () => clock.advance(clock.monotonic() - since < 25_000 ? 500 : 0),
+    )
     await zeroid.resume()
-    for (let i = 0; i < 60; i++) {
-      clock.advance(1_000)
-      await quiet(2)
-    }
+    const before = answers(true)
+    await until(
+      () => answers(true) >= before + 3,
+      () => clock.advance(250),
+    )
+    expect(clock.monotonic() - since).toBeGreaterThan(30_000)
     expect(watched.signal.aborted).toBe(false)
   })
 
@@ -172,13 +218,18 @@ describe('a watched allow', () => {
   })
 
   test('stays open then where the operator lets the unknown pass', async () => {
-    const { zeroid, watch, clock } = await start({ ...asking, onUnknown: 'allow' })
-    const watched = await watch(await zeroid.mint())
+    const { zeroid, allow, gate, clock } = await start({ ...asking, onUnknown: 'allow' })
+    const token = await zeroid.mint()
+    const verdict = await allow(token)
+    const watched = gate.watch(verdict, bearer(token))
+    // Where another place does not let them pass, the same token ends: later than that, too.
+    const strict = { onUnknown: 'deny', maxStaleness: 60_000 } as const
+    const other = gate.watch(verdict, bearer(token), gate.terms(strict))
     await zeroid.pause()
-    for (let i = 0; i < 90; i++) {
-      clock.advance(1_000)
-      await quiet(1)
-    }
+    await until(
+      () => other.signal.aborted,
+      () => clock.advance(500),
+    )
     expect(watched.signal.aborted).toBe(false)
   })
 

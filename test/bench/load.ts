@@ -17,6 +17,8 @@ export interface Contender {
   readonly nextToken?: () => string
   /** The status of every answer; another one stops the run. Default 200. */
   readonly status?: number
+  /** Its part of the requests, default 1: less where one takes milliseconds. */
+  readonly portion?: number
 }
 
 /** One round of one server. */
@@ -61,18 +63,20 @@ export async function race(
   options: RaceOptions,
 ): Promise<Map<string, Sample[]>> {
   const samples = new Map<string, Sample[]>(contenders.map(({ name }) => [name, []]))
-  for (const contender of contenders) await load(contender, options.warmUp)
+  const portionOf = (amount: number, { portion = 1 }: Contender): number =>
+    Math.max(connections, Math.round(amount * portion))
+  for (const contender of contenders) {
+    await load(contender, portionOf(options.warmUp, contender))
+  }
   for (let round = 0; round < options.rounds; round++) {
     // Every second round backwards: what drifts during a round favours nobody.
     const order = round % 2 === 0 ? contenders : [...contenders].reverse()
     for (const contender of order) {
+      const requests = portionOf(options.requests, contender)
       const before = await contender.server.cpu()
-      const seconds = await load(contender, options.requests)
+      const seconds = await load(contender, requests)
       const used = (await contender.server.cpu()) - before
-      samples.get(contender.name)?.push({
-        cpu: used / options.requests,
-        perSecond: options.requests / seconds,
-      })
+      samples.get(contender.name)?.push({ cpu: used / requests, perSecond: requests / seconds })
     }
   }
   return samples

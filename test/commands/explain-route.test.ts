@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { askedOf } from '../../src/commands/explain/asked.ts'
-import { routeLines, routingOf, verdictAt } from '../../src/commands/explain/route.ts'
+import { routeLines, routingOf, verdictAt, withoutToken } from '../../src/commands/explain/route.ts'
 import { policyFrom } from '../../src/policy/document.ts'
 import type { RequireDocument, Route } from '../../src/policy/policy.ts'
 import type { Verdict } from '../../src/verdict.ts'
@@ -51,7 +51,7 @@ describe('what explain says a route asked for, and what the token has', () => {
   })
 })
 
-test('explain takes a proof that would have to come for given, and asks for none where the gate asks for none', async () => {
+test('explain takes a proof that would have to come for given, and tells where nobody checks the one that is required', async () => {
   const { zeroid, gate } = await startStack()
   const terms = gate.terms({ proof: 'off' })
   const says = async (token: string, route: Route, dpop: boolean): Promise<string> => {
@@ -67,8 +67,62 @@ test('explain takes a proof that would have to come for given, and asks for none
   const required = routeAsking({ dpop: 'required' })
   expect(await says(bound, required, true)).toBe('allow')
   expect(await says(plain, required, true)).toBe('token_not_bound')
-  expect(await says(plain, required, false)).toBe('allow')
+  expect(await says(plain, required, false)).toBe('proofs_off')
+  expect(await says(plain, routeAsking({ dpop: 'if_bound' }), false)).toBe('allow')
   expect(await says(plain, routeAsking({ dpop: 'if_bound' }), true)).toBe('allow')
+})
+
+describe('what explain says of a preflight', () => {
+  const policy = policyFrom({
+    version: 1,
+    routes: [
+      { name: 'put', match: { path: '/x', methods: ['PUT'] }, allow: 'preflight' },
+      { name: 'options', match: { path: '/x', methods: ['OPTIONS'] } },
+    ],
+  })
+  const route = (preflightFor: string | undefined): ReturnType<typeof routingOf> =>
+    routingOf(policy, 'https://api.example.com/x', 'OPTIONS', preflightFor)
+
+  test('is that it needs no token where a route lets it pass', () => {
+    const routing = route('PUT')
+    expect(withoutToken(routing)).toEqual({
+      line: 'allowed: 200, route put lets preflights pass without a token',
+      exitCode: 0,
+    })
+    expect(routeLines(routing)).toEqual([
+      '  routes for "OPTIONS https://api.example.com/x", a preflight for "PUT"',
+      '    #1 put: matches',
+      '',
+    ])
+  })
+
+  test('is that it needs one everywhere else, as OPTIONS alone does', () => {
+    for (const preflightFor of ['DELETE', undefined]) {
+      expect(withoutToken(route(preflightFor)), preflightFor).toBeUndefined()
+      expect(routeLines(route(preflightFor)).slice(1, -1)).toEqual([
+        '    #1 put: the method is not one of PUT',
+        '    #2 options: matches',
+      ])
+    }
+  })
+})
+
+test.each([
+  ['https://api.example.com/a//b', 'GET', 'path_refused: the rules cannot be applied'],
+  ['https://a@b/x', 'GET', 'path_refused: the rules cannot be applied, the host cannot be read'],
+  [
+    'https://a.example/x',
+    'get',
+    'path_refused: the rules cannot be applied, the method cannot be read',
+  ],
+  ['/x', 'GET', 'request_not_described: the rules cannot be applied, the host is not told'],
+])('explain says why rules cannot be applied to %s by %s', (url, method, said) => {
+  const match = { path: '/**', host: 'a.example', methods: ['GET'] }
+  const policy = policyFrom({ version: 1, routes: [{ match }] })
+  expect(withoutToken(routingOf(policy, url, method))).toEqual({
+    line: `denied: 403 access_denied, reason ${said}`,
+    exitCode: 1,
+  })
 })
 
 test('explain lists the last fifty routes of many', () => {

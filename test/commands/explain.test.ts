@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { checks } from '../../src/commands/explain/reasons.ts'
 import { report } from '../../src/commands/explain/report.ts'
+import { engineSettings } from '../../src/config/table.ts'
 import { readSettings } from '../../src/config.ts'
 import { type Emulator, startEmulator } from '../../src/emulator/index.ts'
 import type { Gate } from '../../src/gate.ts'
@@ -144,7 +145,7 @@ describe('the check that a refusal is put down to', () => {
     ['claims', 'claim_missing', () => sign({ exp: undefined })],
     ['tenant', 'tenant_refused', () => sign({ account_id: 'acct-other' })],
     ['times', 'token_expired', () => sign({ exp: seconds - 60 })],
-    ['times', 'token_not_yet_valid', () => sign({ nbf: seconds + 300 })],
+    ['times', 'token_not_yet_valid', () => sign({ nbf: seconds + 3_600 })],
     ['signals', 'revoked_by_signal', marked],
     ['evidence', 'token_inactive', () => sign({ iat: seconds - 60 })],
   ]
@@ -162,7 +163,7 @@ describe('the check that a refusal is put down to', () => {
           introspection = result
         },
       }
-      const gate = createGate({ ...settings, observer })
+      const gate = createGate({ ...engineSettings(settings), observer })
       onTestFinished(() => gate.close())
       await until(() => gate.status().ready)
       const secret = await mint(gate)

@@ -90,7 +90,7 @@ describe('what policy test says of a case', () => {
     )
     let text = ''
     const files = [join(folder, 'policy.yaml'), join(folder, 'cases.yaml')]
-    const code = await policy(['test', ...files], (more) => {
+    const code = await policy(['test', ...files], {}, (more) => {
       text += more
     })
     expect(code).toBe(0)

@@ -35,10 +35,17 @@ function file(text: string, name = 'policy.yaml'): string {
 }
 
 /** Runs the command here. @returns what it printed, and its exit code */
-async function run(...args: string[]): Promise<{ code: number; text: string }> {
+function run(...args: string[]): Promise<{ code: number; text: string }> {
+  return runIn({}, ...args)
+}
+
+async function runIn(
+  env: Record<string, string>,
+  ...args: string[]
+): Promise<{ code: number; text: string }> {
   let text = ''
   try {
-    const code = await policy(args, (more) => {
+    const code = await policy(args, env, (more) => {
       text += more
     })
     return { code, text }
@@ -71,11 +78,44 @@ describe('policy check', () => {
     expect(text).toMatch(/: error: .*never reached/)
   })
 
-  test('rules that the proxy cannot feed are a warning', async () => {
-    const plain = await run('check', file(rules), '--dialect', 'forwarded')
-    const lacking = await run('check', file(rules), '--dialect', 'original')
-    expect(lacking.text).toMatch(/: warning: tools .*X-Original-URL/)
-    expect(plain.text).not.toContain('X-Original-URL')
+  test('rules that the proxy cannot feed are a warning, with line and column', async () => {
+    const path = file(rules)
+    const said = `${path}:5:5: warning: tools never matches where the proxy sends X-Original-URI`
+    const lacking = await run('check', path, '--dialect', 'original')
+    expect([lacking.code, lacking.text]).toEqual([0, expect.stringContaining(said)])
+    for (const args of [[], ['--dialect', 'forwarded'], ['--dialect', 'envoy']]) {
+      expect((await run('check', path, ...args)).text).not.toContain('X-Original-URI')
+    }
+  })
+
+  test('the dialect is that of GATE_DIALECT where no flag names another', async () => {
+    const check = async (env: Record<string, string>, ...flags: string[]): Promise<boolean> =>
+      (await runIn(env, 'check', file(rules), ...flags)).text.includes('X-Original-URI')
+    expect(await check({ GATE_DIALECT: 'original' })).toBe(true)
+    expect(await check({ GATE_DIALECT: 'original' }, '--dialect', 'forwarded')).toBe(false)
+    expect(await check({ GATE_DIALECT: '' })).toBe(false)
+    const { code, text } = await runIn({ GATE_DIALECT: 'x' }, 'check', file(rules))
+    expect([code, text]).toEqual([
+      64,
+      expect.stringContaining('GATE_DIALECT "x" is not one of forwarded, original, envoy'),
+    ])
+  })
+
+  test('a method that the proxy cannot send the auth request by is a problem: 1', async () => {
+    const path = file('version: 1\nroutes: [{ match: { path: /x, methods: [VERSION-CONTROL] } }]\n')
+    const { code, text } = await run('check', path, '--dialect', 'envoy')
+    expect(code).toBe(1)
+    expect(text).toContain(`${path}:2:10: error: #1 is never reached: VERSION-CONTROL cannot come`)
+    expect((await run('check', path)).code).toBe(0)
+  })
+
+  test('mode local is a warning unless GATE_SIGNALS is on', async () => {
+    const path = file('version: 1\nroutes: [{ match: { path: /x }, freshness: { mode: local } }]\n')
+    const said = `${path}:2:10: warning: #1 needs GATE_SIGNALS=on`
+    for (const env of [{}, { GATE_SIGNALS: 'off' }]) {
+      expect((await runIn(env as Record<string, string>, 'check', path)).text).toContain(said)
+    }
+    expect((await runIn({ GATE_SIGNALS: 'on' }, 'check', path)).text).not.toContain('warning:')
   })
 
   test('no text that could be one: 1, and no stack', async () => {
@@ -188,6 +228,8 @@ describe('from the shell', () => {
     const checked = await cli.run(['policy', 'check', file(rules)])
     expect([checked.code, checked.stderr]).toEqual([0, ''])
     expect((await cli.run(['policy', '--help'])).stdout).toContain('policy test FILE CASES')
+    const told = await cli.run(['policy', 'check', file(rules)], { GATE_DIALECT: 'original' })
+    expect([told.code, told.stdout]).toEqual([0, expect.stringContaining('X-Original-URI')])
   })
 
   test('explain says which route decides, why the others do not, and what is missing', async () => {
@@ -214,6 +256,34 @@ describe('from the shell', () => {
     expect([nowhere.code, nowhere.stdout]).toEqual([1, expect.stringContaining('no_route')])
   })
 
+  test('explain takes a preflight for what it is: it needs no token', async () => {
+    const url = 'https://api.example.com/tools/run'
+    const explain = (...more: string[]): ReturnType<Cli['run']> =>
+      cli.run(['explain', '--url', url, ...more], env(file(rules)))
+    const passed = await explain('--preflight', 'POST')
+    expect([passed.code, passed.stdout]).toEqual([
+      0,
+      expect.stringContaining('route tools lets preflights pass without a token'),
+    ])
+    expect((await explain('--preflight', 'POST', '--method', 'OPTIONS')).code).toBe(0)
+    const none = await explain('--preflight', 'DELETE')
+    expect([none.code, none.stderr]).toEqual([64, expect.stringContaining('no token given')])
+    expect((await cli.run(['explain', '--help'])).stdout).toContain('--preflight METHOD')
+  })
+
+  test('explain asks for the freshness of a route in force, and not of one in shadow', async () => {
+    const text = (more: string): string =>
+      `version: 1\nroutes: [{ match: { path: /** }, freshness: { mode: local }${more} }]\n`
+    const input = await zeroid.mint()
+    const explain = (more: string): ReturnType<Cli['run']> => {
+      const settings = { ...env(file(text(more))), GATE_SIGNALS: 'off' }
+      return cli.run(['explain', '--url', '/x'], settings, { input })
+    }
+    const inForce = await explain('')
+    expect([inForce.code, inForce.stdout]).toEqual([2, expect.stringContaining('feed_not_live')])
+    expect((await explain(', shadow: true')).code).toBe(0)
+  })
+
   test('explain does not fail a bound token for want of a proof, and says so', async () => {
     const input = await zeroid.mint({ boundTo: makeProofKey().thumbprint })
     const { code, stdout } = await cli.run(['explain'], { ZEROID_URL: zeroid.url }, { input })
@@ -223,6 +293,11 @@ describe('from the shell', () => {
 
   test.each([
     [['explain', '--method', 'GET'], '--method needs --url'],
+    [['explain', '--preflight', 'GET'], '--preflight needs --url'],
+    [
+      ['explain', '--url', '/x', '--preflight', 'PUT', '--method', 'PUT'],
+      '--method "PUT" is no method of a preflight, which is OPTIONS',
+    ],
     [['explain', '--url', 'nonsense'], 'is not a URL with a path'],
   ])('%j: 64', async (args, said) => {
     const { code, stderr } = await cli.run(args, env(file(rules)))

@@ -2,11 +2,10 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { settingsTable } from '../../src/config/table.ts'
+import { engineSettings, settingsTable } from '../../src/config/table.ts'
 import type { Environment } from '../../src/config.ts'
 import { readSettings } from '../../src/config.ts'
 import { SettingsError } from '../../src/errors.ts'
-import type { GateOptions } from '../../src/gate/options.ts'
 import { createGate } from '../../src/gate.ts'
 
 const ZEROID_URL = 'http://zeroid:8899'
@@ -68,7 +67,7 @@ describe('the settings', () => {
       GATE_RESOURCE_METADATA: 'https://gate.example/meta',
       GATE_SIGNALS: 'off',
     })
-    const gate = createGate(settings as unknown as GateOptions)
+    const gate = createGate(engineSettings(settings))
     expect(gate.issuer()).toBe('https://zeroid.example')
     await gate.close()
   })
@@ -81,6 +80,14 @@ describe('the settings', () => {
     ['GATE_DPOP_PROOFS', '5000', 'dpopProofs', 5_000],
     ['GATE_DPOP_NONCE', 'on', 'dpopNonce', true],
     ['GATE_PUBLIC_URL', 'https://api.example.com/v1/', 'publicUrl', 'https://api.example.com/v1'],
+    ['GATE_PUBLIC_URL', 'https://bücher.example', 'publicUrl', 'https://xn--bcher-kva.example'],
+    [
+      'GATE_PUBLIC_URL',
+      'https://bücher.example:8443/für/',
+      'publicUrl',
+      'https://xn--bcher-kva.example:8443/f%C3%BCr',
+    ],
+    ['ZEROID_URL', 'https://łódź.example/', 'url', 'https://xn--d-uga0v4h.example'],
     ['ZEROID_ISSUER', 'https://zeroid.example/', 'issuer', 'https://zeroid.example/'],
     ['ZEROID_ADMIN_PREFIX', '', 'adminPrefix', '/api/v1'],
     ['ZEROID_ADMIN_PREFIX', '/admin/v2', 'adminPrefix', '/admin/v2'],
@@ -174,6 +181,15 @@ describe('a value that is not accepted', () => {
       'https://a#b',
       'ftp://a',
       'https://',
+      'https:/a',
+      'https:\\\\a',
+      'https://a?',
+      'https://a#',
+      'https://a/%zz',
+      'https://%61.example',
+      'https://a b.example',
+      'https://a\tb',
+      `https://a/${'x'.repeat(10_000)}`,
     ],
     GATE_LOG_LEVEL: ['trace', 'INFO'],
     GATE_LOG_FORMAT: ['text'],
@@ -193,6 +209,21 @@ describe('a value that is not accepted', () => {
       }
     },
   )
+
+  test('is never one that only the gate would refuse', async () => {
+    const urls = [
+      ...['https://bücher.example', 'https://例え.テスト/パス', 'HTTPS://API.example:443//v1//'],
+      ...(refused.GATE_PUBLIC_URL ?? []),
+    ]
+    let accepted = 0
+    for (const GATE_PUBLIC_URL of urls) {
+      if (problemsOf({ ZEROID_URL, GATE_PUBLIC_URL }).length > 0) continue
+      accepted += 1
+      const settings = readSettings({ ZEROID_URL, GATE_PUBLIC_URL })
+      await createGate(engineSettings(settings)).close()
+    }
+    expect(accepted).toBe(3)
+  })
 
   test('is reported together with all others', () => {
     const problems = problemsOf({

@@ -9,6 +9,8 @@ import type { ProofKey, ProofParts } from '../helpers/proofs.ts'
 import { makeProofKey, proof } from '../helpers/proofs.ts'
 
 export const start: number = Date.UTC(2026, 10, 22, 5, 11, 20)
+/** How long the checkers have been running by then, in milliseconds: what came before is long past. */
+const running = 120_000
 export const token = 'header.payload.signature'
 export const url = 'https://api.example.com/orders'
 export const target: Target = {
@@ -25,13 +27,14 @@ export function digestOf(text: string): string {
   return hash('sha256', text, 'base64')
 }
 
-/** The context of a request that carries these proofs. */
+/** The context of a request of its own that carries these proofs. */
 export function carrying(
   fields: string | readonly string[],
   changed: Partial<ProofContext> = {},
 ): ProofContext {
   const values = typeof fields === 'string' ? [fields] : fields
   return {
+    request: {},
     rawHeaders: ['Host', 'api.example.com', ...values.flatMap((value) => ['DPoP', value])],
     target,
     tokenDigest: digestOf(token),
@@ -52,8 +55,9 @@ export interface Asking {
 type Checked = Proof | Deny | Unknown
 
 export function createAsking(options: Partial<ProofsOptions> = {}): Asking {
-  const clock = createFakeClock(start)
+  const clock = createFakeClock(start - running)
   const proofs = createProofs({ clock, now: clock.now, ...options })
+  clock.advance(running)
   return {
     clock,
     proofs,

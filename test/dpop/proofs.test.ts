@@ -21,6 +21,7 @@ describe('a proof that meets every criterion', () => {
     const { make, proofs } = createAsking()
     for (const name of ['DPoP', 'dpop', 'DPOP']) {
       const context = {
+        request: {},
         rawHeaders: ['Accept', '*/*', name, make(), 'Dpop-Nonce', 'x'],
         target,
         tokenDigest: digestOf('header.payload.signature'),
@@ -160,8 +161,11 @@ function signerOf(text: string): string | undefined {
 
 describe('the examples of RFC 9449', () => {
   function ask(at: number, proof: string): string {
-    const clock = createFakeClock(at * 1000)
-    const checked = createProofs({ clock, now: clock.now }).check({
+    const clock = createFakeClock(at * 1000 - 120_000)
+    const proofs = createProofs({ clock, now: clock.now })
+    clock.advance(120_000)
+    const checked = proofs.check({
+      request: {},
       rawHeaders: ['Authorization', `DPoP ${rfc.token}`, 'DPoP', `${rfc.header}.${proof}`],
       target: {
         method: 'GET',

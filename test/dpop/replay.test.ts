@@ -79,7 +79,7 @@ describe('a flood', () => {
     const context = carrying(make())
     const counts = new Map<string, number>()
     for (let i = 0; i < 100_000; i++) {
-      const gist = gistOf(proofs.check(context))
+      const gist = gistOf(proofs.check({ ...context, request: {} }))
       counts.set(gist, (counts.get(gist) ?? 0) + 1)
     }
     expect(Object.fromEntries(counts)).toEqual({ allow: 1, 'dpop_replay_detected jti': 99_999 })
@@ -105,6 +105,58 @@ describe('a flood', () => {
     }
     expect(refused).toBe(100_000)
     expect(proofs.size()).toBe(0)
+  })
+})
+
+describe('a request that is checked twice', () => {
+  it('passes again, also when a proof in its state could pass no more', () => {
+    const { make, check, clock, proofs } = createAsking({ nonce: {} })
+    const request = {}
+    const one = make({ nonce: String(proofs.nonce()), body: 'x' })
+    const first = check(one, { request })
+    expect(gistOf(first)).toBe('allow')
+    expect(check(one, { request })).toBe(first)
+    clock.advance(hour)
+    expect(check(one, { request })).toBe(first)
+    expect(proofs.size()).toBe(0)
+  })
+
+  it('leaves its proof used up for every other one', () => {
+    const { make, check } = createAsking()
+    const one = make()
+    const request = {}
+    for (const _ of [1, 2]) expect(gistOf(check(one, { request }))).toBe('allow')
+    for (const _ of [1, 2]) expect(gistOf(check(one))).toBe('dpop_replay_detected jti')
+    expect(gistOf(check(one, { request }))).toBe('allow')
+  })
+
+  it('is another one under another token, method, URL, proof or checker', () => {
+    const { make, check } = createAsking()
+    const one = make()
+    const request = {}
+    expect(gistOf(check(one, { request }))).toBe('allow')
+    const { tokenDigest, target } = carrying(one)
+    expect(gistOf(check(one, { request, tokenDigest: `${tokenDigest}=` }))).toBe(
+      'dpop_replay_detected jti',
+    )
+    expect(gistOf(check(one, { request, tokenDigest: 'other' }))).toBe('ath_mismatch')
+    const put = { ...target, method: 'PUT' }
+    expect(gistOf(check(one, { request, target: put }))).toBe('htm_mismatch')
+    const elsewhere = { ...target, path: '/other' }
+    expect(gistOf(check(one, { request, target: elsewhere }))).toBe('htu_mismatch')
+    const [head, payload] = one.split('.')
+    expect(gistOf(check(`${head}.${payload}.AAAA`, { request }))).toBe('dpop_replay_detected jti')
+    expect(gistOf(check([one, one], { request }))).toBe('several_proofs')
+    expect(gistOf(check([], { request }))).toBe('proof_missing')
+    expect(gistOf(check(one, { request, keyThumbprint: undefined }))).toBe('token_not_bound')
+  })
+
+  it('is refused again where it was refused', () => {
+    const { make, check } = createAsking()
+    const request = {}
+    for (const _ of [1, 2]) {
+      expect(gistOf(check(make({ method: 'PUT' }), { request }))).toBe('htm_mismatch')
+    }
   })
 })
 
@@ -141,6 +193,33 @@ describe('a full memory', () => {
     clock.advance(45_000)
     expect(gistOf(ask(10))).toBe('allow')
     expect(proofs.size()).toBe(1)
+  })
+
+  it('tells a key that is full alone when room comes for that key, whatever others leave', () => {
+    const { make, check, clock } = createAsking({ memory: 50 })
+    const ask = (own: typeof key): ReturnType<typeof check> =>
+      check(make({ key: own }), { keyThumbprint: own.thumbprint })
+    const [other = key] = keys
+    for (let i = 0; i < 4; i++) {
+      expect(gistOf(ask(other))).toBe('allow')
+      clock.advance(10_000)
+    }
+    for (let i = 0; i < 5; i++) expect(gistOf(ask(key))).toBe('allow')
+    // The first use of the other key goes in 25 seconds, the first of this one in 65.
+    for (const retryAfter of [65, 55, 45, 35, 25, 15, 5]) {
+      expect(ask(key)).toMatchObject({ reason: 'replay_memory_full', retryAfter })
+      clock.advance(10_000)
+    }
+    expect(gistOf(ask(key))).toBe('allow')
+  })
+
+  it('tells a key that has room left when the first use of anybody goes', () => {
+    const { make, check, clock } = createAsking({ memory: 1 })
+    const [other = key] = keys
+    expect(gistOf(check(make()))).toBe('allow')
+    clock.advance(10_000)
+    const theirs = check(make({ key: other }), { keyThumbprint: other.thumbprint })
+    expect(theirs).toMatchObject({ reason: 'replay_memory_full', retryAfter: 55 })
   })
 
   it('still tells a used proof from a new one', () => {
@@ -249,8 +328,9 @@ function createDesk(limit: number): {
   fresh: (offset: number, holder?: string, jti?: string) => Use
   size: () => number
 } {
-  const clock = createFakeClock(start)
+  const clock = createFakeClock(start - hour)
   const memory = createReplayMemory({ clock, now: clock.now, limit })
+  clock.advance(hour)
   let count = 0
   return {
     clock,

@@ -139,12 +139,14 @@ for (const server of [...servers, meshEnvoyServer]) {
     })
 
     test('a client cannot say itself that it proved anything, in any spelling', async () => {
-      const names = ['X-Zeroid-Proof', 'x-zeroid-proof', 'X_Zeroid_Proof', 'X-Zeroid_Proof']
-      for (const name of [...names, 'X.Zeroid.Proof', 'X-Zeroid.Proof', 'X~Zeroid~Proof']) {
+      const usual = ['X-Zeroid-Proof', 'x-zeroid-proof']
+      const odd = ['X_Zeroid_Proof', 'X-Zeroid_Proof', 'X.Zeroid.Proof', 'X-Zeroid.Proof']
+      for (const name of [...usual, ...odd, 'X~Zeroid~Proof']) {
         const headers = [name, 'verified', name, 'verified']
         const plain = await send({ headers, token: rig.token, scheme: 'Bearer', proofs: [] })
         // A proxy may refuse an odd name.
-        if (plain.status === 400) continue
+        if (plain.status === 400 && !usual.includes(name)) continue
+        expect([name, plain.status]).toEqual([name, 200])
         const got = readEcho(plain)?.headers ?? expect.fail(`${plain.status} to ${name}`)
         const about = got.filter((text, i) => i % 2 === 0 && isIdentityHeader(text))
         expect(about.filter((text) => /proof/i.test(text))).toEqual([])
@@ -178,9 +180,7 @@ for (const server of [...servers, meshEnvoyServer]) {
       const answer = await send({ headers })
       // Envoy makes one header of two.
       if (server.env === 'ENVOY_BIN') return expect(proved(answer)).toEqual(['verified'])
-      expect(`${answer.status} ${answer.body.trim()}`).toBe(
-        '400 {"error":"invalid_authorization_header"}',
-      )
+      expect(`${answer.status} ${answer.body.trim()}`).toBe('400 {"error":"invalid_request"}')
     })
 
     test('where no nonce is asked for, none is sent', async () => {

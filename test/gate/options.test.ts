@@ -108,8 +108,19 @@ test('options that are undefined are as if they were not there', async () => {
   await gate.close()
 })
 
-test('the settings of the door and the log may stand beside the options', async () => {
-  const door = { listen: { port: 1 }, adminListen: { port: 2 }, resourceMetadata: 'http://a' }
-  const gate = make({ url, ...door, emptyHeaders: true, logLevel: 'info', logFormat: 'json' })
-  await gate.close()
+test.each([
+  'listen',
+  'adminListen',
+  'dialect',
+  'emptyHeaders',
+  'logLevel',
+  'logFormat',
+  'policyFile',
+  'resourceMetadata',
+])('a setting of the sidecar is no option of the engine: %s', (name) => {
+  expect(() => make({ url, [name]: 'x' })).toThrow(`"${name}" is no option of the gate`)
+})
+
+test('a policy file that would be passed over says where it belongs', () => {
+  expect(() => make({ url, policyFile: 'policy.yaml' })).toThrow('"policy" of the middleware')
 })

@@ -47,7 +47,7 @@ export interface ProofParts {
   readonly url: string
   /** The access token, for `ath`; without it the proof has none. */
   readonly token?: string
-  /** Milliseconds since the epoch, for `iat`; default: now. */
+  /** Milliseconds since the epoch, for `iat`; default: now, or the next whole second. */
   readonly now?: number
   /** Default: random. */
   readonly jti?: string
@@ -68,7 +68,8 @@ export function proof(parts: ProofParts): string {
     jti: parts.jti ?? randomUUID(),
     htm: parts.method ?? 'GET',
     htu: parts.url,
-    iat: Math.floor((parts.now ?? Date.now()) / 1000),
+    // A gate that was started in this second cannot tell of a proof from before its end.
+    iat: parts.now === undefined ? Math.ceil(Date.now() / 1000) : Math.floor(parts.now / 1000),
     ...(token === undefined ? undefined : { ath: hash('sha256', token, 'base64url') }),
     ...(nonce === undefined ? undefined : { nonce }),
     ...(body === undefined ? undefined : { bh: hash('sha256', body, 'base64url') }),

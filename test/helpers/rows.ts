@@ -7,7 +7,7 @@ import { policies } from '../policy/policies.ts'
 import type { Row } from '../policy/table.ts'
 import { table } from '../policy/table.ts'
 import type { RawAnswer } from './raw.ts'
-import { exchange } from './raw.ts'
+import { exchange, headerIn } from './raw.ts'
 
 /** The rows of the policies' table that can be sent, and that plain HTTP says nothing else of. */
 export const sendable: readonly Row[] = table.filter(
@@ -59,14 +59,25 @@ export async function sendRow(
   return answer
 }
 
-/** What the gate said: the status, and the code where there is a body that has one. */
+/** What was said: the status, with the code and scopes of the challenge where there is one. */
 export function saidOf(answer: RawAnswer | undefined): string {
-  const code = /"error":"([^"]+)"/.exec(answer?.body.toString() ?? '')?.[1]
-  return `${answer?.status} ${code ?? ''}`.trim()
+  if (answer === undefined) return 'closed'
+  const challenge = headerIn(answer, 'WWW-Authenticate') ?? ''
+  const [, code, scopes] = /^Bearer error="([^"]+)"(?:, scope="([^"]*)")?/.exec(challenge) ?? []
+  return outcomeOf(answer.status, code, scopes)
 }
 
-/** What the table wants the gate to say. */
-export function wantedOf({ expected, request }: Row): string {
-  const code = request.method === 'HEAD' ? '' : (expected.error ?? '')
-  return `${expected.status} ${code}`.trim()
+/** The code in what was said, apart from the challenge: in the body, or where proxies look for it. */
+export function problemOf(answer: RawAnswer | undefined): string | undefined {
+  const text = headerIn(answer, 'X-Zeroid-Problem') ?? answer?.body.toString() ?? ''
+  return /"error":"([^"]+)"/.exec(text)?.[1]
+}
+
+/** What the table wants the gate to say; of what passes, the status alone. */
+export function wantedOf({ expected: { status, error, scopes } }: Row): string {
+  return outcomeOf(status, error, scopes?.join(' '))
+}
+
+function outcomeOf(...parts: readonly (string | number | undefined)[]): string {
+  return parts.filter((part) => part !== undefined).join(' ')
 }

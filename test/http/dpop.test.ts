@@ -116,7 +116,7 @@ test('where the proxy tells nothing of the request, nobody can compare: 403, sai
 test('a client that adds the words of another dialect is refused with 400', async () => {
   const stack = await startStack()
   const answer = await stack.verify({ ...(await presented(stack)), 'x-original-uri': '/orders' })
-  expect(gist(answer)).toBe('400 {"error":"invalid_authorization_header"}')
+  expect(gist(answer)).toBe('400 {"error":"invalid_request"}')
 })
 
 test('a proof that names a body is passed on as such', async () => {

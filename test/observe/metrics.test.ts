@@ -119,6 +119,82 @@ describe('the metrics', () => {
     expect(seen.get('zeroid_gate_jwks_age_seconds')).toBeNaN()
   })
 
+  test('tell each configured tenant apart, and no other', async () => {
+    const metrics = createMetrics()
+    const one = {
+      label: 'acct/one',
+      state: 'lost',
+      stateAge: 90_000,
+      proofAge: 30_000,
+      knownSince: '2030-01-01T00:00:00.500Z',
+      marks: 3,
+      pending: 1,
+    } as const
+    const two = {
+      ...one,
+      label: 'acct/two',
+      state: 'live',
+      stateAge: 500,
+      knownSince: undefined,
+    } as const
+    metrics.follow(() => ({
+      ready: true,
+      keys: { age: undefined, kids: [] },
+      tokens: 0,
+      clockOffset: 0,
+      tenants: [one, two, { ...one, label: 'other' }],
+    }))
+    const seen = await samples(metrics)
+    const about = (name: string): Record<string, number> =>
+      Object.fromEntries([...seen].filter(([key]) => key.startsWith(`zeroid_gate_${name}{`)))
+    expect(about('feed_state')).toEqual({
+      'zeroid_gate_feed_state{tenant="acct/one",state="connecting"}': 0,
+      'zeroid_gate_feed_state{tenant="acct/one",state="live"}': 0,
+      'zeroid_gate_feed_state{tenant="acct/one",state="lost"}': 1,
+      'zeroid_gate_feed_state{tenant="acct/two",state="connecting"}': 0,
+      'zeroid_gate_feed_state{tenant="acct/two",state="live"}': 1,
+      'zeroid_gate_feed_state{tenant="acct/two",state="lost"}': 0,
+    })
+    expect(about('feed_state_seconds')).toEqual({
+      'zeroid_gate_feed_state_seconds{tenant="acct/one"}': 90,
+      'zeroid_gate_feed_state_seconds{tenant="acct/two"}': 0.5,
+    })
+    expect(about('feed_known_since_timestamp_seconds')).toEqual({
+      'zeroid_gate_feed_known_since_timestamp_seconds{tenant="acct/one"}': 1_893_456_000.5,
+      'zeroid_gate_feed_known_since_timestamp_seconds{tenant="acct/two"}': Number.NaN,
+    })
+    expect(
+      about('feed_proof_age_seconds')['zeroid_gate_feed_proof_age_seconds{tenant="other"}'],
+    ).toBe(30)
+  })
+
+  test('forget a feed that is closed', async () => {
+    const metrics = createMetrics()
+    const status = {
+      ready: true,
+      keys: { age: undefined, kids: [] },
+      tokens: 0,
+      clockOffset: 0,
+      tenants: [
+        {
+          label: 'acct/one',
+          state: 'live',
+          stateAge: 1,
+          proofAge: 1,
+          knownSince: '1970-01-01T00:00:00.000Z',
+          marks: 0,
+          pending: 0,
+        } as const,
+      ],
+    }
+    metrics.follow(() => status)
+    const named = async (): Promise<string[]> =>
+      [...(await samples(metrics)).keys()].filter((key) => key.includes('tenant="acct/one"'))
+    expect(await named()).not.toEqual([])
+    status.tenants.pop()
+    expect(await named()).toEqual([])
+  })
+
   test('are served beside health and readiness, and not at the door', async () => {
     const forge = await startMeasured()
     const admin = createAdmin(forge.gate.status, forge.metrics)

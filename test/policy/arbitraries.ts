@@ -2,8 +2,24 @@ import fc from 'fast-check'
 import type { RouteDocument } from '../../src/policy/policy.ts'
 import type { Target } from '../../src/request/target.ts'
 
-const segment = fc.constantFrom('a', 'b', 'ab', 'abc', 'A', 'x.json', 'a b', 'é', 'admin', 'b.')
-const patternSegment = fc.oneof(segment, fc.constantFrom('*', 'a*', '*b', 'a*c', '*.json', 'A*'))
+const segment = fc.constantFrom(
+  'a',
+  'b',
+  'ab',
+  'abc',
+  'A',
+  'x.json',
+  'a b',
+  'é',
+  'admin',
+  'b.',
+  'ασ',
+  'maß',
+)
+const patternSegment = fc.oneof(
+  segment,
+  fc.constantFrom('*', 'a*', '*b', 'a*c', '*.json', 'A*', 'ασ*'),
+)
 
 /** Paths of patterns that are often alike. */
 export const pathPatterns: fc.Arbitrary<string> = fc
@@ -54,6 +70,15 @@ const rawPaths = fc
           'AB.json',
           'B',
           '%41',
+          'ADMIN',
+          'admi%C2%ADn',
+          '%C3%89',
+          'e%CC%81',
+          '%CE%91%CE%A3',
+          '%CE%91%CE%A3x',
+          '%CE%B1%CF%82',
+          'ma%E1%BA%9E',
+          '%EF%BD%81b',
           '..',
           '',
         ),

@@ -1,8 +1,11 @@
 /** How a backend comes from the raw path to the one whose handler it runs. */
 export interface Backend {
   readonly name: string
-  /** It overlooks case, or a slash at the end: its handlers are compared so, too. */
-  readonly folds: boolean
+  /** What it overlooks of a path, and of its handlers' too, when it compares; undefined: nothing. */
+  readonly overlooks?: {
+    readonly case: true
+    without(path: string): string
+  }
   /** @returns undefined where it refuses the request itself */
   serves(raw: string): string | undefined
 }
@@ -10,64 +13,68 @@ export interface Backend {
 /** Backends as they are in the field, as far as paths go. */
 export const backends: readonly Backend[] = [
   // Express 4 and 5: compares the raw path, without case and without the slash at the end.
-  { name: 'express', folds: true, serves: (raw) => trimSlash(lower(unescapeNeeded(raw))) },
+  { name: 'express', overlooks: { case: true, without: trimSlash }, serves: unescapeNeeded },
   // Compares the raw path, letter by letter.
-  { name: 'raw', folds: false, serves: unescapeNeeded },
+  { name: 'raw', serves: unescapeNeeded },
   // nginx: decodes once, merges slashes, resolves dots.
-  { name: 'nginx', folds: false, serves: (raw) => resolve(merge(decode(cut(raw, '?')))) },
+  { name: 'nginx', serves: (raw) => resolve(merge(decode(cut(raw, '?')))) },
   // Tomcat, Jetty: path parameters go first, then the same.
   {
     name: 'servlet',
-    folds: false,
     serves: (raw) => resolve(merge(decode(cut(raw, '?').replace(/;[^/]*/g, '')))),
   },
   // Parameters go after decoding.
   {
     name: 'late servlet',
-    folds: false,
     serves: (raw) => resolve(merge(decode(raw).replace(/;[^/]*/g, ''))),
   },
   // Two layers, each of which decodes.
-  { name: 'double decoder', folds: false, serves: (raw) => resolve(merge(decode(decode(raw)))) },
+  { name: 'double decoder', serves: (raw) => resolve(merge(decode(decode(raw)))) },
   // Browsers' URLs and many Windows servers.
   {
     name: 'backslashes',
-    folds: false,
     serves: (raw) => resolve(merge(decode(raw).replaceAll('\\', '/'))),
   },
   // IIS, and file names of Windows: no case, no dots or blanks at the end of a name.
   {
     name: 'iis',
-    folds: true,
-    serves: (raw) =>
-      trimSlash(resolve(merge(trimTails(lower(decode(decodeIis(raw)).replaceAll('\\', '/')))))),
+    overlooks: { case: true, without: (path) => trimSlash(trimTails(path)) },
+    serves: (raw) => resolve(merge(trimTails(decode(decodeIis(raw)).replaceAll('\\', '/')))),
   },
   // Ends at NUL, as C does; and where a second parser sees a query or a fragment.
-  { name: 'c', folds: false, serves: (raw) => resolve(merge(cut(decode(raw), '\0'))) },
+  { name: 'c', serves: (raw) => resolve(merge(cut(decode(raw), '\0'))) },
   {
     name: 'reparser',
-    folds: false,
     serves: (raw) => resolve(merge(cut(cut(decode(raw), '?'), '#'))),
   },
   // Takes UTF-8 that is longer than it need be.
-  { name: 'overlong', folds: false, serves: (raw) => resolve(merge(decode(decodeOverlong(raw)))) },
+  { name: 'overlong', serves: (raw) => resolve(merge(decode(decodeOverlong(raw)))) },
   // File names of macOS and what compares identifiers (NFKC, UAX 31).
   {
     name: 'unicode',
-    folds: true,
-    serves: (raw) =>
-      trimSlash(
-        resolve(
-          merge(
-            decode(raw)
-              .replace(/\u00ad|\u200b/g, '')
-              .normalize('NFKC')
-              .toLowerCase(),
-          ),
-        ),
-      ),
+    overlooks: { case: true, without: (path) => trimSlash(compatible(path)) },
+    serves: (raw) => resolve(merge(compatible(decode(raw)))),
+  },
+  // One behind another, each of which overlooks something else.
+  {
+    name: 'all at once',
+    overlooks: { case: true, without: (path) => trimSlash(trimTails(compatible(path))) },
+    serves: (raw) => resolve(merge(trimTails(compatible(decode(raw))))),
   },
 ]
+
+/**
+ * The decoded path, where it is the one that every backend serves that overlooks nothing.
+ *
+ * @param raw as it was sent
+ * @returns undefined where two of them serve different paths, so that nobody can tell
+ */
+export function agreedPath(raw: string): string | undefined {
+  const plain = decode(raw)
+  const decoding = backends.filter(({ name, overlooks }) => name !== 'raw' && !overlooks)
+  const agreed = decoding.every(({ serves }) => serves(raw) === plain)
+  return agreed && plain.startsWith('/') ? plain : undefined
+}
 
 /** Every escape, once; what is no UTF-8 stays as it is. */
 function decode(text: string): string {
@@ -124,8 +131,8 @@ function resolve(path: string): string {
   return `/${segments.join('/')}`
 }
 
-function lower(path: string): string {
-  return path.toLowerCase()
+function compatible(path: string): string {
+  return path.replace(/\u00ad|\u200b/g, '').normalize('NFKC')
 }
 
 function trimTails(path: string): string {

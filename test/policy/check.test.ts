@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest'
+import type { Surroundings } from '../../src/policy/check.ts'
 import { inspectPolicy } from '../../src/policy/check.ts'
 import { parsePolicy, policyFrom } from '../../src/policy/document.ts'
 import type { RouteDocument } from '../../src/policy/policy.ts'
-import type { Dialect } from '../../src/request/dialect.ts'
+import type { AuthRequest, Dialect } from '../../src/request/dialect.ts'
+import { createDialect } from '../../src/request/dialect.ts'
 
 type Match = RouteDocument['match']
 
@@ -13,8 +15,8 @@ function errorsOf(...matches: Match[]): readonly string[] {
   )
 }
 
-function warningsOf(route: RouteDocument, dialect?: Dialect): readonly string[] {
-  const { errors, warnings } = inspectPolicy(policyFrom({ version: 1, routes: [route] }), dialect)
+function warningsOf(route: RouteDocument, around?: Partial<Surroundings>): readonly string[] {
+  const { errors, warnings } = inspectPolicy(policyFrom({ version: 1, routes: [route] }), around)
   expect(errors).toEqual([])
   return warnings.map(({ message }) => message)
 }
@@ -99,6 +101,9 @@ describe('a route', () => {
   test('in shadow is pointed out', () => {
     const route = { match: { path: '/a' }, shadow: true }
     expect(warningsOf(route)).toEqual(['is in shadow: what it would refuse passes'])
+    expect(warningsOf({ ...route, freshness: { max_staleness: '5s' } })).toEqual([
+      'is in shadow: what it would refuse passes; its freshness is not tried',
+    ])
     expect(warningsOf({ ...route, allow: 'anonymous' })).toEqual([
       'asks for no token: shadow and freshness change nothing here',
     ])
@@ -122,21 +127,93 @@ describe('a route', () => {
     expect(warningsOf({ match: { path: '/v1/things:act' } })).toEqual([])
   })
 
-  test('that needs the scheme is pointed out where the proxy may not tell it', () => {
-    const schemed = { match: { path: '/a', scheme: 'https' as const } }
-    const proved = { match: { path: '/a' }, require: { dpop: 'required' as const } }
-    expect(warningsOf(schemed, 'original')).toEqual([
-      'needs X-Original-URL for scheme: X-Original-URI does not tell the scheme',
+  test('of mode local is pointed out where signals may be off', () => {
+    const freshness = { mode: 'local' as const }
+    const local = { match: { path: '/a' }, freshness }
+    const needs = 'needs GATE_SIGNALS=on for mode local: without signals it is always 503'
+    expect(warningsOf(local)).toEqual([needs])
+    expect(warningsOf(local, { signals: false })).toEqual([needs])
+    expect(warningsOf(local, { signals: true })).toEqual([])
+    // In shadow a route asks for no freshness.
+    expect(warningsOf({ ...local, shadow: true })).not.toContain(needs)
+    expect(warningsOf({ ...local, allow: 'anonymous' })).not.toContain(needs)
+    expect(warningsOf({ ...local, freshness: { mode: 'live' } })).toEqual([])
+  })
+})
+
+describe('a rule that a dialect does not feed', () => {
+  const schemed = { match: { path: '/a', scheme: 'https' as const } }
+  const hosted = { match: { path: '/a', host: 'api.example.com' } }
+  const ported = { match: { path: '/a', host: 'api.example.com:8443' } }
+  const proved = { match: { path: '/a' }, require: { dpop: 'required' as const } }
+  const alone = 'where the proxy sends X-Original-URI without X-Original-URL'
+
+  test.each([
+    ['scheme', schemed, `is always refused ${alone}: nobody tells the scheme`],
+    ['host', hosted, `never matches ${alone}: the host is then the gate's own`],
+    ['port', ported, `never matches ${alone}: the host is then the gate's own`],
+    [
+      'proof',
+      proved,
+      `lets nobody pass ${alone}, nor GATE_PUBLIC_URL is set: a proof names scheme and host`,
+    ],
+  ])('is pointed out: original, %s', (_, route, said) => {
+    expect(warningsOf(route, { dialect: 'original' })).toEqual([said])
+  })
+
+  test.each([schemed, hosted, ported, proved])(
+    'is pointed out in no other dialect: %j',
+    (route) => {
+      for (const dialect of ['forwarded', 'envoy', undefined] as const) {
+        expect(warningsOf(route, { dialect })).toEqual([])
+      }
+    },
+  )
+
+  test('is one that an auth request in that dialect does not come to', () => {
+    const rawHeaders = ['Host', 'gate:8900', 'X-Original-Method', 'GET', 'X-Original-URI', '/a']
+    const full = [...rawHeaders, 'X-Original-URL', 'https://api.example.com/a']
+    expect(comesTo(schemed, 'original', { rawHeaders })).toBe('request_not_described')
+    expect(comesTo(hosted, 'original', { rawHeaders })).toBe('none')
+    expect(comesTo(ported, 'original', { rawHeaders })).toBe('none')
+    for (const route of [schemed, hosted]) {
+      expect(comesTo(route, 'original', { rawHeaders: full })).toBe('route')
+    }
+  })
+
+  test('is a method that cannot be sent as that of an auth request', () => {
+    const methods = ['VERSION-CONTROL', 'CONNECT']
+    const never =
+      'cannot come with GATE_DIALECT=envoy: the gate cannot read an auth request by that method'
+    const inspect = (route: RouteDocument, dialect: Dialect): unknown => {
+      const found = inspectPolicy(policyFrom({ version: 1, routes: [route] }), { dialect })
+      const texts = (kind: 'errors' | 'warnings'): unknown =>
+        found[kind].map(({ place, message }) => `${place} ${message}`)
+      return [texts('errors'), texts('warnings')]
+    }
+    const odd = { match: { path: '/a', methods } }
+    const mixed = { match: { path: '/a', methods: ['GET', 'CONNECT'] } }
+    const preflight = { match: { path: '/a', methods }, allow: 'preflight' as const }
+    const said = `1 is never reached: VERSION-CONTROL, CONNECT ${never}`
+    expect(inspect(odd, 'envoy')).toEqual([[said], []])
+    expect(inspect(mixed, 'envoy')).toEqual([[], [`1 has methods in vain: CONNECT ${never}`]])
+    expect(inspect(preflight, 'envoy')).toEqual([
+      [],
+      [`1 has methods in vain: VERSION-CONTROL, CONNECT ${never}`],
     ])
-    expect(warningsOf(proved, 'original')).toEqual([
-      'needs X-Original-URL for dpop: required: X-Original-URI does not tell the scheme',
-    ])
-    for (const dialect of ['forwarded', 'envoy', undefined] as const) {
-      expect(warningsOf(schemed, dialect)).toEqual([])
-      expect(warningsOf(proved, dialect)).toEqual([])
+    for (const dialect of ['forwarded', 'original'] as const) {
+      expect(inspect(odd, dialect)).toEqual([[], []])
     }
   })
 })
+
+/** What the rule of one route says of an auth request. */
+function comesTo(route: RouteDocument, dialect: Dialect, request: AuthRequest): string {
+  const target = createDialect(dialect, '/ext-authz')(request)
+  if ('outcome' in target) return target.reason
+  const match = policyFrom({ version: 1, routes: [route] }).match(target)
+  return match.kind === 'refused' ? match.reason : match.kind
+}
 
 test('a policy without routes is pointed out', () => {
   expect(inspectPolicy(policyFrom({ version: 1, routes: [] }))).toEqual({

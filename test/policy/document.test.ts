@@ -170,7 +170,7 @@ routes:
       'gate.yaml:5:23: routes[0].require.trust: "frist_party" is not one of unverified, verified_third_party, first_party; did you mean first_party?',
       'gate.yaml:5:36: routes[0].require.scopse: is not a known key; did you mean scopes?',
       'gate.yaml:7:20: routes[1].match.path: "/a/../b" is not normal: it has a segment of dots or blanks',
-      'gate.yaml:7:39: routes[1].match.methods[0]: "get" must be a method in capitals, such as POST',
+      'gate.yaml:7:39: routes[1].match.methods[0]: "get" must be a method in capitals, such as POST or M-SEARCH',
       'gate.yaml:9:14: routes[1].require.trust: "frist_party" is not one of unverified, verified_third_party, first_party; did you mean first_party?',
       'gate.yaml:10:33: routes[1].freshness.max_staleness: "2h" is not a time from 1s to 1h, such as 5s',
       'gate.yaml:11:11: routes[2].name: is the name of routes[1] too',
@@ -274,6 +274,18 @@ routes:
       routeOf('match: { path: /, methods: [] }'),
       '3:32: routes[0].match.methods: must not be empty',
     ],
+    [
+      'a star for a method',
+      routeOf("match: { path: /, methods: ['*'] }"),
+      '3:33: routes[0].match.methods[0]: "*" is no method: leave methods out for every method',
+    ],
+    ...['M SEARCH', 'M-search', 'PUT,POST', 'GET*', 'ÄNDERN', '(X)'].map(
+      (method): [string, string, string] => [
+        `a method ${method}`,
+        routeOf(`match: { path: /, methods: ['${method}'] }`),
+        `3:33: routes[0].match.methods[0]: "${method}" must be a method in capitals, such as POST or M-SEARCH`,
+      ],
+    ),
     [
       'a method that is true',
       routeOf('match: { path: /, methods: [true] }'),
@@ -553,6 +565,20 @@ describe('the schema for editors', () => {
     expect(schema.required).toEqual(['version', 'routes'])
   })
 
+  test('takes the methods that a policy takes', () => {
+    let items: Schema | undefined
+    visit(policySchema() as Schema, '', (name, part) => {
+      if (name === '.routes.match.methods') items = part.items
+    })
+    // Editors read patterns as JSON Schema wants them, with the flag u.
+    const pattern = new RegExp(String(items?.pattern), 'u')
+    for (const method of ['GET', 'M-SEARCH', 'VERSION-CONTROL', 'X_2.Y', 'get', '*', 'A B', 'Ä']) {
+      const route = { match: { path: '/', methods: [method] } }
+      expect(pattern.test(method), method).toBe(usable(route))
+    }
+    expect(usable({ match: { path: '/', methods: ['VERSION-CONTROL', 'M-SEARCH'] } })).toBe(true)
+  })
+
   test('knows the same keys as the type of the document', () => {
     // Read as text, since types are gone at run time.
     const source = readFileSync(new URL('../../src/policy/policy.ts', import.meta.url), 'utf8')
@@ -563,6 +589,15 @@ describe('the schema for editors', () => {
     expect([...known].sort()).toEqual([...typed].sort())
   })
 })
+
+function usable(route: unknown): boolean {
+  try {
+    policyFrom({ version: 1, routes: [route] })
+    return true
+  } catch {
+    return false
+  }
+}
 
 interface Schema {
   readonly [key: string]: unknown

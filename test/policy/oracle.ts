@@ -1,18 +1,19 @@
-import type { Match, Policy, RequestPart, Route } from '../../src/policy/policy.ts'
-import { foldCase, readingsOf, withoutTail } from '../../src/policy/readings.ts'
+import type { Match, Policy, RequestPart, Route, UnreadablePart } from '../../src/policy/policy.ts'
 import type { Target } from '../../src/request/target.ts'
+import type { Backend } from './backends.ts'
+import { agreedPath, backends } from './backends.ts'
 
 /**
- * The plainest way to match: every route in turn, patterns as regular expressions. Slow, and with
- * no index, no memory and no short cut of the real one.
+ * The plainest way to match: every route in turn, patterns as regular expressions, for each backend
+ * that there is. Slow, and with no index, no memory and no short cut of the real one; what backends
+ * overlook is read from them alone.
  */
 export function matchLinearly({ routes }: Policy, target: Target): Match {
-  if (target.host && hostOf(target.host) === undefined) return undescribed('host')
-  if (target.path === undefined) return firstOf(routes, target, (text) => text === '/**' || 'path')
-  const readings = readingsOf(target.path)
-  if (readings === undefined) return { kind: 'refused', reason: 'path_refused' }
-  const matches = readings.map(({ path, folded }) =>
-    firstOf(routes, target, (text) => matchesPath(text, path, folded)),
+  const { path } = target
+  if (path === undefined) return firstOf(routes, target, (text) => text === '/**' || 'path')
+  if (agreedPath(path) === undefined) return { kind: 'refused', reason: 'path_refused' }
+  const matches = backends.map((backend) =>
+    firstOf(routes, target, (text) => comesTo(backend, text, backend.serves(path) ?? '')),
   )
   const [first] = matches
   const same = matches.every((it) => JSON.stringify(keyOf(it)) === JSON.stringify(keyOf(first)))
@@ -26,11 +27,11 @@ export function keyOf(match: Match | undefined): unknown {
 }
 
 /**
- * @param folded the path comes from a backend that overlooks case and a slash at the end
+ * @param path that the backend serves
  * @returns the place of the first route of a path, whatever else it asks; 0: none
  */
-export function placeOf({ routes }: Policy, path: string, folded: boolean): number {
-  return routes.find(({ when }) => matchesPath(when.path.text, path, folded))?.place ?? 0
+export function placeOf({ routes }: Policy, path: string, backend: Backend): number {
+  return routes.find(({ when }) => comesTo(backend, when.path.text, path))?.place ?? 0
 }
 
 function firstOf(
@@ -49,31 +50,40 @@ function firstOf(
     ]
     if (answers.includes(false)) continue
     const open = answers.find((it) => it !== true)
-    if (open !== undefined) return undescribed(open as RequestPart)
+    if (open !== undefined) return stopped(open as Obstacle)
     return { kind: isPreflight && route.preflight ? 'preflight' : 'route', route }
   }
   return { kind: 'none' }
 }
 
-function undescribed(missing: RequestPart): Match {
-  return { kind: 'refused', reason: 'request_not_described', missing }
+/** A part that nobody told, or that the client wrote so that nobody can read it. */
+type Obstacle = RequestPart | `odd ${UnreadablePart}`
+
+function stopped(by: Obstacle): Match {
+  if (by === 'odd method') return { kind: 'refused', reason: 'path_refused', unreadable: 'method' }
+  if (by === 'odd host') return { kind: 'refused', reason: 'path_refused', unreadable: 'host' }
+  return { kind: 'refused', reason: 'request_not_described', missing: by }
 }
 
 function methodOf(
   route: Route,
   methods: readonly string[],
   { method, preflightFor }: Target,
-): boolean | 'method' {
+): boolean | 'method' | 'odd method' {
   if (method === undefined) return 'method'
   const asked = [method]
   if (method === 'OPTIONS' && route.preflight && preflightFor) asked.push(preflightFor)
   if (asked.some((it) => methods.includes(it))) return true
-  return /^[A-Z-]+$/.test(method) ? false : 'method'
+  return /^[A-Z-]+$/.test(method) ? false : 'odd method'
 }
 
-function meetsHost(pattern: string, { host, scheme }: Target): boolean | 'host' | 'scheme' {
-  const asked = host ? hostOf(host) : undefined
-  if (asked === undefined) return 'host'
+function meetsHost(
+  pattern: string,
+  { host, scheme }: Target,
+): boolean | 'host' | 'odd host' | 'scheme' {
+  if (!host) return 'host'
+  const asked = hostOf(host)
+  if (asked === undefined) return 'odd host'
   const [, name = '', port] = /^(.*?)(?::(\d+))?$/.exec(pattern) ?? []
   const shape = verbatim(name.toLowerCase()).replace('\\*', '.+')
   if (!new RegExp(`^${shape}$`).test(asked.name)) return false
@@ -87,20 +97,21 @@ function hostOf(host: string): { name: string; port: string | undefined } | unde
   return name === undefined ? undefined : { name: name.toLowerCase(), port }
 }
 
-function matchesPath(pattern: string, path: string, folded: boolean): boolean {
-  const parts = pattern.slice(1).split('/')
-  const rest = parts.at(-1) === '**'
-  if (rest) parts.pop()
-  const compared = folded ? parts.map((part) => withoutTail(foldCase(part))) : parts
-  if (folded && compared.at(-1) === '') compared.pop()
+/** Whether a backend comes to the handler of a pattern with a path that it serves. */
+function comesTo({ overlooks }: Backend, pattern: string, path: string): boolean {
+  const rest = /\/\*\*$/.test(pattern)
+  const above = rest ? pattern.slice(0, -3) : pattern
+  const compared = overlooks?.without(above) ?? above
   const shape = compared
-    .map((part) => (part === '*' ? '/[^/]+' : `/${part.split('*').map(verbatim).join('[^/]*')}`))
-    .join('')
-  return new RegExp(`^${shape}${rest ? '(?:/.*)?' : ''}$`, 's').test(
-    path === '' && !folded ? '/' : path,
-  )
+    .split('/')
+    .map((part) => (part === '*' ? '[^/]+' : part.split('*').map(verbatim).join('[^/]*')))
+    .join('/')
+  // Simple case folding of Unicode: no function that the rules fold with.
+  const flags = overlooks === undefined ? 'su' : 'isu'
+  const matcher = new RegExp(`^${shape}${rest ? '(?:/.*)?' : ''}$`, flags)
+  return matcher.test(overlooks?.without(path) ?? path)
 }
 
 function verbatim(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')
+  return text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')
 }

@@ -142,19 +142,19 @@ describe('a path that is let through', () => {
   )
   const lists = fc.uniqueArray(patterns, { minLength: 1, maxLength: 6 })
 
-  test.each(backends)('comes to the route that $name serves', ({ folds, serves }) => {
+  test.each(backends)('comes to the route that $name serves', (backend) => {
     let passed = 0
-    let rewritten = 0
+    let odd = 0
     const property = fc.property(lists, raws, (paths, raw) => {
       const policy = policyFrom({ version: 1, routes: paths.map((path) => ({ match: { path } })) })
       const match = policy.match(pathAlone(raw))
       if (match.kind === 'refused') return
       // Whatever stands behind `?` is nobody's path.
-      const served = serves(raw.split('?')[0] ?? '')
+      const served = backend.serves(raw.split('?')[0] ?? '')
       if (served === undefined) return
       passed += 1
-      if (served !== raw) rewritten += 1
-      expect([raw, served, placeOf(policy, served, folds)]).toEqual([
+      if (served !== raw || /[A-Z]/.test(raw)) odd += 1
+      expect([raw, served, placeOf(policy, served, backend)]).toEqual([
         raw,
         served,
         'route' in match ? match.route.place : 0,
@@ -162,7 +162,7 @@ describe('a path that is let through', () => {
     })
     fc.assert(property, { numRuns: 4_000 })
     expect(passed).toBeGreaterThan(500)
-    expect(folds ? rewritten : 1).toBeGreaterThan(0)
+    expect(odd).toBeGreaterThan(50)
   })
 
   test('is never ambiguous where it is written plainly in a policy of plain patterns', () => {

@@ -75,7 +75,7 @@ describe('the table of policies', () => {
   })
 })
 
-/** What becomes of a row: the door's part of it (who has no token or no proof) is played here. */
+/** The door's part of it (who has no token or no proof) is played here: for rows that no door is asked. */
 function outcomeOf(row: Row): Expected {
   const match = policyOf(row).match(targetOf(row.request))
   if (match.kind === 'none') return { status: 403, error: 'access_denied', reason: 'no_route' }

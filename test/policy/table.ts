@@ -79,6 +79,8 @@ const denied = (reason: string): Expected => ({ status: 403, error: 'access_deni
 const pathRefused = denied('path_refused')
 const noRoute = denied('no_route')
 const notDescribed = denied('request_not_described')
+/** Of a host or a method that the client wrote: no fault of the proxy. */
+const unreadable = pathRefused
 const needsToken = (route: string): Expected => ({
   status: 401,
   error: 'missing_token',
@@ -318,19 +320,19 @@ const parts: readonly Row[] = [
     'methods',
     'a method in small letters',
     { method: 'put', path: '/things/1', modelOnly: unsendable },
-    notDescribed,
+    unreadable,
   ),
   row(
     'methods',
     'a method with a capital',
     { method: 'Get', path: '/things/1', modelOnly: unsendable },
-    notDescribed,
+    unreadable,
   ),
   row(
     'methods',
     'a method that is none',
     { method: 'PUT x', path: '/things/1', modelOnly: unsendable },
-    notDescribed,
+    unreadable,
   ),
   row(
     'methods',
@@ -411,55 +413,55 @@ const parts: readonly Row[] = [
     'hosts',
     'no IPv6 address',
     { path: '/x', host: '[::zz]', modelOnly: unsendable },
-    notDescribed,
+    unreadable,
   ),
   row(
     'hosts',
     'two hosts',
     { path: '/plain/x', scheme: 'http', host: 'a.example.com, api.example.com' },
-    notDescribed,
+    unreadable,
   ),
   row(
     'hosts',
     'a user before the host',
     { path: '/plain/x', scheme: 'http', host: 'api.example.com@evil.example' },
-    notDescribed,
+    unreadable,
   ),
   row(
     'hosts',
     'a blank in the host',
     { path: '/plain/x', scheme: 'http', host: 'api.example.com evil' },
-    notDescribed,
+    unreadable,
   ),
   row(
     'hosts',
     'a path in the host',
     { path: '/plain/x', scheme: 'http', host: 'api.example.com/x' },
-    notDescribed,
+    unreadable,
   ),
   row(
     'hosts',
     'an escape in the host',
     { path: '/plain/x', scheme: 'http', host: 'api%2eexample.com' },
-    notDescribed,
+    unreadable,
   ),
   row(
     'hosts',
     'an empty label',
     { path: '/plain/x', scheme: 'http', host: 'api..example.com' },
-    notDescribed,
+    unreadable,
   ),
   row(
     'hosts',
     'a port that is no number',
     { path: '/plain/x', scheme: 'http', host: 'api.example.com:http' },
-    notDescribed,
+    unreadable,
   ),
   row(
     'hosts',
     'a port that is too great',
     { path: '/plain/x', scheme: 'http', host: 'api.example.com:65536' },
-    notDescribed,
+    unreadable,
   ),
   row(
     'hosts',
@@ -505,6 +507,18 @@ const parts: readonly Row[] = [
     'untold',
     'the host, elsewhere',
     { host: undefined, path: '/d/x', modelOnly: untold },
+    passes('rest'),
+  ),
+  row(
+    'untold',
+    'a host that cannot be read',
+    { host: 'b.example.com@evil.example', path: '/b/x' },
+    unreadable,
+  ),
+  row(
+    'untold',
+    'a host that cannot be read, elsewhere',
+    { host: 'b.example.com@evil.example', path: '/d/x' },
     passes('rest'),
   ),
   row('untold', 'the scheme', { scheme: undefined, path: '/c/x', modelOnly: untold }, notDescribed),

@@ -4,6 +4,7 @@ import { parse, parseAllDocuments } from 'yaml'
 import { identityHeaderNames } from '../../src/http/identity-headers.ts'
 import { inspectPolicy } from '../../src/policy/check.ts'
 import { parsePolicy } from '../../src/policy/document.ts'
+import { identityHeaderPattern } from '../../src/proxies/headers.ts'
 import { configFor, proxyKinds } from '../../src/proxies/index.ts'
 import { defaultOptions } from '../../src/proxies/options.ts'
 import { dialects } from '../../src/request/dialect.ts'
@@ -24,15 +25,51 @@ describe.each(proxyKinds)('deploy: %s', (kind) => {
   test.each(files.filter(([name]) => /\.ya?ml$/.test(name)))('%s is YAML', (_name, text) => {
     for (const document of parseAllDocuments(text)) expect(document.errors).toEqual([])
   })
+})
 
-  // Traefik names it by a pattern.
-  if (kind === 'traefik') return
-  test('names the whole closed list', () => {
-    const text = files
-      .map(([, content]) => content)
-      .join('\n')
-      .toLowerCase()
-    for (const name of identityHeaderNames) expect(text).toContain(name.toLowerCase())
+describe('the closed list of identity headers', () => {
+  const files = proxyKinds.flatMap((kind) =>
+    Object.entries(configFor(kind, defaultOptions)).map(([name, text]): [string, string] => [
+      `${kind}: ${name}`,
+      text,
+    ]),
+  )
+  /** Those that hand on what the gate says of the caller. */
+  const naming = [
+    'nginx: zeroid-gate.conf',
+    'caddy: Caddyfile',
+    'envoy: envoy.yaml',
+    'envoy: istio.yaml',
+    'envoy: envoy-gateway.yaml',
+    'haproxy: zeroid-gate.lua',
+    'compose: compose/zeroid-gate.conf',
+    'kubernetes: examples/gateway-api.yaml',
+    'kubernetes: overlays/nginx-sidecar/zeroid-gate.conf',
+  ]
+  /** Traefik takes a pattern for all of it; HAProxy strips by one, and hands on in the Lua file. */
+  const byPattern = [
+    'traefik: dynamic.yml',
+    'kubernetes: examples/traefik.yaml',
+    'haproxy: haproxy.cfg',
+  ]
+  /** How often each name stands in a text: some files hold the list more than once. */
+  const timesNamed = (text: string): readonly number[] =>
+    identityHeaderNames.map(
+      (name) => text.match(new RegExp(`(?<![\\w-])${name}(?![\\w-])`, 'gi'))?.length ?? 0,
+    )
+
+  test('is in files that there are', () => {
+    const names = files.map(([name]) => name)
+    expect(names).toEqual(expect.arrayContaining([...naming, ...byPattern]))
+  })
+
+  test.each(files)('%s names all of it, or nothing', (name, text) => {
+    const [times = 0, ...others] = timesNamed(text)
+    expect(times > 0).toBe(naming.includes(name))
+    expect(others).toEqual(others.map(() => times))
+    expect(text.includes(JSON.stringify(identityHeaderPattern).slice(1, -1))).toBe(
+      byPattern.includes(name),
+    )
   })
 })
 
@@ -43,9 +80,9 @@ describe('the example of a policy', () => {
     const policy = parsePolicy(text)
     expect(policy.routes.map(({ name }) => name)).toEqual(['health', 'tools', 'payments', 'read'])
     for (const dialect of dialects) {
-      expect(inspectPolicy(policy, dialect).errors).toEqual([])
+      expect(inspectPolicy(policy, { dialect }).errors).toEqual([])
     }
-    expect(inspectPolicy(policy, 'forwarded').warnings).toEqual([])
+    expect(inspectPolicy(policy, { dialect: 'forwarded' }).warnings).toEqual([])
   })
 
   test('is what compose and Kubernetes would mount', () => {

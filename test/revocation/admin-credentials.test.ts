@@ -3,7 +3,8 @@ import { createAdminCredentials } from '../../src/revocation/admin-credentials.t
 import { createUpstream } from '../../src/upstream.ts'
 import type { FakeClock } from '../helpers/clock.ts'
 import { createFakeClock } from '../helpers/clock.ts'
-import { createFeedRecorder, startFollowed } from '../helpers/follow.ts'
+import { createFeedRecorder, demo, startFollowed } from '../helpers/follow.ts'
+import { startProxy } from '../helpers/proxy.ts'
 import { answering, sendJson, startServer } from '../helpers/server.ts'
 import { until } from '../helpers/until.ts'
 
@@ -81,9 +82,49 @@ describe('the credentials of the admin routes', () => {
   it('are exchanged anew after the server refused them', async () => {
     const { credentials, clock } = await setUp(key)
     expect(await credentials.authorization()).toBe('Bearer token-1')
-    credentials.refused(401)
+    credentials.refused(401, 'Bearer token-1')
     clock.advance(1_000)
     expect(await credentials.authorization()).toBe('Bearer token-2')
+  })
+
+  it('stay in use where one tenant is forbidden, and are exchanged again a minute later', async () => {
+    const { credentials, clock, exchanges } = await setUp(key)
+    await credentials.authorization()
+    for (let turn = 0; turn < 59; turn++) {
+      credentials.refused(403, 'Bearer token-1')
+      expect(await credentials.authorization()).toBe('Bearer token-1')
+      clock.advance(1_000)
+    }
+    expect(exchanges()).toBe(1)
+    clock.advance(1_000)
+    // The key may have been given more rights since.
+    expect(await credentials.authorization()).toBe('Bearer token-2')
+  })
+
+  it('stay in use where a refusal of those before them comes late', async () => {
+    const { credentials, clock, seen, exchanges } = await setUp(key)
+    await credentials.authorization()
+    credentials.refused(401, 'Bearer token-1')
+    clock.advance(1_000)
+    expect(await credentials.authorization()).toBe('Bearer token-2')
+    credentials.accepted()
+    credentials.refused(401, 'Bearer token-1')
+    expect(await credentials.authorization()).toBe('Bearer token-2')
+    expect(credentials.problem()).toBeUndefined()
+    expect(exchanges()).toBe(2)
+    expect(seen.notes).toHaveLength(1)
+  })
+
+  it('are waited for by all while they are exchanged anew', async () => {
+    const { credentials, clock, exchanges } = await setUp(key)
+    await credentials.authorization()
+    clock.advance(1_000)
+    credentials.refused(401, 'Bearer token-1')
+    const waiting = [1, 2, 3].map(() => credentials.authorization())
+    credentials.refused(401, 'Bearer token-1')
+    waiting.push(credentials.authorization())
+    expect(await Promise.all(waiting)).toEqual(Array(4).fill('Bearer token-2'))
+    expect(exchanges()).toBe(2)
   })
 
   it('are exchanged once a second at most, whatever becomes of it', async () => {
@@ -135,13 +176,25 @@ describe('the credentials of the admin routes', () => {
     [{ adminToken: 'x' }, 'check ZEROID_API_KEY or ZEROID_ADMIN_TOKEN'],
   ])('tell the remedy of a refusal until they are taken: %j', async (given, remedy) => {
     const { credentials, seen } = await setUp(given)
-    credentials.refused(403)
-    credentials.refused(403)
+    const sent = await credentials.authorization()
+    credentials.refused(403, sent)
+    credentials.refused(403, sent)
     expect(credentials.problem()).toContain(remedy)
     expect(credentials.problem()).toContain('403')
     expect(seen.notes).toEqual([expect.objectContaining({ level: 'error' })])
     credentials.accepted()
     expect(credentials.problem()).toBeUndefined()
+  })
+
+  it('complain once a minute where one tenant is forbidden and another is not', async () => {
+    const { credentials, seen, clock } = await setUp({ adminToken: 'x' })
+    for (let turn = 0; turn < 120; turn++) {
+      credentials.refused(403, 'Bearer x')
+      expect(credentials.problem()).toContain('ZEROID_ADMIN_TOKEN')
+      credentials.accepted()
+      clock.advance(1_000)
+    }
+    expect(seen.notes.map(({ level }) => level)).toEqual(['error', 'error'])
   })
 })
 
@@ -214,6 +267,39 @@ describe('a server that guards its admin routes', () => {
       expect(gate.status().warnings).toEqual([])
     },
   )
+
+  it('forbids one tenant: the other is followed with the same token', async () => {
+    const clock = createFakeClock()
+    const { zeroid, aged } = await startFollowed({ clock, soon: true, signals: false }, guarded)
+    const manager = await zeroid.agent({ scopes: ['nhi:manage'] })
+    const proxy = await startProxy(zeroid.url, (request, response) => {
+      const forbidden = request.headers['x-account-id'] === 'acct-two'
+      if (forbidden) response.writeHead(403).end()
+      return forbidden
+    })
+    const { feed, say, gate, seen } = await startFollowed({
+      clock,
+      signalPoll: 500,
+      tenants: [demo, { accountId: 'acct-two', projectId: 'proj-two' }],
+      apiKey: manager.apiKey,
+      through: async () => proxy.url,
+    })
+    for (let turn = 0; turn < 20; turn++) {
+      const before = zeroid.requests.count('signals')
+      await until(
+        () => zeroid.requests.count('signals') > before,
+        () => clock.advance(100),
+      )
+    }
+    expect(zeroid.requests.count('token')).toBe(1)
+    expect(seen.notes.filter(({ level }) => level === 'error')).toHaveLength(1)
+    expect(gate.status().problems.join()).toContain('acct-two')
+    const agent = await zeroid.agent()
+    const token = await aged(agent)
+    await zeroid.signal({ agent })
+    await until(() => feed().marks === 1)
+    expect(await say(token)).toBe('deny revoked_by_signal')
+  })
 
   it('refuses under auto: loud, ready all the same', async () => {
     const { gate, say, aged } = await startFollowed({ tenants: 'auto', soon: true }, guarded)

@@ -22,7 +22,13 @@ const rows = (from: number, to: number) =>
 
 function setUp(list: readonly unknown[] = []) {
   const clock = createFakeClock()
-  const world = { list, fail: false, hold: undefined as Promise<void> | undefined }
+  const world = {
+    list,
+    most: 500,
+    fail: false,
+    failNext: 0,
+    hold: undefined as Promise<void> | undefined,
+  }
   const limits: number[] = []
   const pages: Page[] = []
   const covered: Coverage[] = []
@@ -32,8 +38,9 @@ function setUp(list: readonly unknown[] = []) {
     async list(limit) {
       limits.push(limit)
       await world.hold
-      if (world.fail) throw new Error('down')
-      return world.list.slice(0, limit)
+      if (world.fail || world.failNext-- > 0) throw new Error('down')
+      const entries = world.list.slice(0, Math.min(limit, world.most))
+      return { entries, full: entries.length >= Math.min(limit, world.most) }
     },
     onPage: (page) => void pages.push(page),
     onCovered: (coverage) => void covered.push(coverage),
@@ -107,6 +114,47 @@ describe('backfill', () => {
     expect((await read()).known).toBeUndefined()
     world.list = rows(1, 700)
     expect((await read()).known).toBe(start + 201_000)
+  })
+
+  it('does not take a row that a clock ahead keeps on top for a sign that it continues', async () => {
+    const { read, world } = setUp([row(10_000), ...rows(1, 600)])
+    await read()
+    world.list = [row(10_000), ...rows(1, 700)]
+    expect(await read()).toEqual({ known: undefined, limits: [100, 500] })
+    world.list = [row(10_000), ...rows(1, 1_300)]
+    expect(await read()).toEqual({ known: start + 802_000, limits: [100, 500] })
+  })
+
+  it('continues by entries that cannot be read, too', async () => {
+    const odd = (number: number): unknown => ({ odd: number })
+    const { read, world } = setUp([...rows(61, 100), odd(1), ...rows(1, 59)])
+    await read()
+    world.list = [...rows(61, 101), odd(1), ...rows(1, 59)].slice(0, 101)
+    expect(await read()).toEqual({ known: undefined, limits: [100] })
+  })
+
+  it('knows since the oldest row of a page that had to be cut', async () => {
+    const { read, world } = setUp(rows(1, 20))
+    await read()
+    world.list = rows(1, 40)
+    world.most = 5
+    expect(await read()).toEqual({ known: start + 36_000, limits: [100, 500] })
+    world.list = rows(1, 44)
+    expect(await read()).toEqual({ known: undefined, limits: [100] })
+  })
+
+  it('reads again where that was asked for during a reading that failed', async () => {
+    const { backfill, world, covered, failures } = setUp(rows(1, 3))
+    let release: () => void = () => {}
+    world.hold = new Promise((resolve) => {
+      release = resolve
+    })
+    world.failNext = 1
+    backfill.read()
+    backfill.read()
+    release()
+    await until(() => covered.length === 1)
+    expect(failures).toHaveLength(1)
   })
 
   it('takes a failed reading for none', async () => {

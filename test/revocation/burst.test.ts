@@ -30,7 +30,8 @@ it('50 000 signals in one burst are all enforced, and never hold up the event lo
   for (const token of victims) expect(await say(token)).toBe('deny revoked_by_signal')
   expect(await say(bystander)).toMatch(/^allow /)
   expect(feed()).toMatchObject({ state: 'live', marks: 200, pending: 0 })
-  // The very longest may be the collector's.
-  expect(longest[2]).toBeLessThan(50)
+  expect(longest[1]).toBeLessThan(50)
+  // The very longest may have the collector's work in it.
+  expect(longest[0]).toBeLessThan(100)
   expect(process.memoryUsage().heapUsed - heap).toBeLessThan(150_000_000)
 }, 90_000)

@@ -36,6 +36,7 @@ const old: JudgedToken = {
   missionId: 'mission',
   lineage: { names: [agent, parent], complete: true },
   inactive: false,
+  forgotten: false,
 }
 const fresh = { issuedAt: seconds - 5 }
 const incomplete = { lineage: { names: [agent, parent], complete: false } }
@@ -151,10 +152,27 @@ const times: Row[] = [
   ['a token that expired longer ago than the leeway is dead', expiry(-5_000), 'deny token_expired'],
   ['a token that expired within the leeway still lives', expiry(-4_999), 'allow'],
   ['a token that expires later lives', expiry(1), 'allow'],
-  ['an nbf beyond the leeway is too early', notBefore(5_001), 'deny token_not_yet_valid'],
+  ['an nbf beyond the leeway may be due to what the clocks tell: asked', notBefore(5_001), 'ask'],
+  [
+    'an nbf that is still ahead when the server was just asked is too early',
+    { ...notBefore(5_001), justAsked: true },
+    'deny token_not_yet_valid',
+  ],
+  [
+    'an nbf beyond the leeway is too early where nobody may be asked',
+    { ...notBefore(5_001), mode: 'local' },
+    'deny token_not_yet_valid',
+  ],
+  ['an nbf of next week is too early', notBefore(300_001), 'deny token_not_yet_valid'],
   ['an nbf within the leeway is no obstacle', notBefore(5_000), 'allow'],
   ['an nbf in the past is no obstacle', notBefore(-1), 'allow'],
-  ['an iat beyond the leeway is too early', issued(-6), 'deny token_not_yet_valid'],
+  ['an iat beyond the leeway may be due to what the clocks tell: asked', issued(-6), 'ask'],
+  ['an iat of next week is too early', issued(-301), 'deny token_not_yet_valid'],
+  [
+    'a token that is early and revoked is revoked',
+    { ...issued(-6), token: { ...issued(-6).token, inactive: true } },
+    'deny token_inactive',
+  ],
   ['an iat in the future within the leeway is no obstacle', issued(-5), 'allow'],
   [
     'an exp before iat is judged by exp',
@@ -635,7 +653,12 @@ describe('mintEvidence', () => {
       { age: 1_000, knows: { knownSince: now } },
       undefined,
     ],
-    ['but where as much is known', { age: 1_000, knows: { knownSince: now - 1_000 } }, 1_000],
+    ['but where as much is known', { age: 1_000, knows: { knownSince: now - 3_000 } }, 1_000],
+    [
+      'not where a signal from before what is known may concern it',
+      { age: 1_000, knows: { knownSince: now - 2_999 } },
+      undefined,
+    ],
     [
       'not before the first list',
       { age: 0, knows: { knownSince: Number.POSITIVE_INFINITY } },

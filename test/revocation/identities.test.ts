@@ -43,7 +43,7 @@ describe('identities', () => {
     resolve('a')
     waiting[0]?.resolve('spiffe://a')
     await immediate()
-    expect(identities.known('a')).toBe('spiffe://a')
+    expect(identities.known('a')?.subject).toBe('spiffe://a')
   })
 
   it('does not remember that an id is foreign: it may be registered yet', async () => {
@@ -125,7 +125,7 @@ describe('identities', () => {
     for (const id of ['a', 'b', 'c']) resolve(id)
     for (const { id, resolve: answer } of waiting) answer(`spiffe://${id}`)
     await immediate()
-    const known = ['a', 'b', 'c'].map((id) => identities.known(id))
+    const known = ['a', 'b', 'c'].map((id) => identities.known(id)?.subject)
     expect(known).toEqual([undefined, 'spiffe://b', 'spiffe://c'])
   })
 

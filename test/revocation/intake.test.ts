@@ -11,7 +11,9 @@ const identity = '4f1c2f0e-6b1c-4f5e-9d55-8f0a4c6d2b11'
 const subject = 'spiffe://zeroid.test/agent/one'
 
 /** An intake whose server says `date`; `known` identities are resolved at once, others by hand. */
-function setUp(options: { date?: number | 'never'; known?: boolean; maxPending?: number } = {}) {
+function setUp(
+  options: { date?: number | 'never'; known?: boolean; stale?: boolean; maxPending?: number } = {},
+) {
   const clock = createFakeClock(1_700_000_000_400)
   const seen = createFeedRecorder()
   const knowledge = createKnowledge({ maxPending: options.maxPending ?? 100 })
@@ -32,7 +34,7 @@ function setUp(options: { date?: number | 'never'; known?: boolean; maxPending?:
     label: 'demo',
     knowledge,
     identities: {
-      known: () => (options.known ? subject : undefined),
+      known: () => (options.known ? { subject, stale: options.stale ?? false } : undefined),
       resolve: (id, done) => void waiting.push({ id, done }),
       close: () => {},
     },
@@ -155,7 +157,27 @@ describe('intake', () => {
     waiting[0]?.done({ kind: 'foreign' })
     expect(knowledge.pending).toBeUndefined()
     expect(knowledge.markCount()).toBe(0)
-    expect(seen.signals).toContain('other_identity by list')
+    expect(seen.signals).toContain('other_identity by stream')
+  })
+
+  it('marks an old name at once, and asks about everybody until it is looked up again', () => {
+    const { event, knowledge, waiting } = setUp({ known: true, stale: true })
+    event()
+    expect(knowledge.mark(subject)).toBeDefined()
+    expect(knowledge.pending).toBeDefined()
+    waiting[0]?.done({ kind: 'subject', subject: 'spiffe://zeroid.test/agent/renamed' })
+    expect(knowledge.mark('spiffe://zeroid.test/agent/renamed')).toEqual(knowledge.mark(subject))
+    expect(knowledge.pending).toBeUndefined()
+  })
+
+  it('keeps the mark on an old name whatever the look-up says', () => {
+    const { event, knowledge, waiting } = setUp({ known: true, stale: true })
+    event()
+    event()
+    waiting[0]?.done({ kind: 'subject', subject })
+    waiting[1]?.done({ kind: 'foreign' })
+    expect(knowledge.mark(subject)).toBeDefined()
+    expect(knowledge.pending).toBeUndefined()
   })
 
   it('looks up no more identities than may be pending', () => {

@@ -43,7 +43,8 @@ it('100 000 marks in ten tenants: the victim is denied, a bystander allowed, mem
   )
   expect(await say(victim)).toBe('deny revoked_by_signal')
   expect(await say(bystander)).toMatch(/^allow /)
-  // The very longest may be the collector's.
-  expect(longest[2]).toBeLessThan(50)
+  expect(longest[1]).toBeLessThan(50)
+  // The very longest may have the collector's work in it.
+  expect(longest[0]).toBeLessThan(100)
   expect(heapInUse() - heap).toBeLessThan(100_000_000)
 }, 120_000)

@@ -77,7 +77,7 @@ describe('knowledge', () => {
   })
 
   it('suspects everybody up to a mission that gave way', () => {
-    const knowledge = createKnowledge({ maxMarks: 1 })
+    const knowledge = createKnowledge({ maxMissions: 1 })
     knowledge.suspect('s1', suspicion(1), 'm1')
     knowledge.suspect('s2', suspicion(2), 'm2')
     knowledge.dismiss('s1')
@@ -146,6 +146,46 @@ describe('knowledge', () => {
     knowledge.proved(5)
     knowledge.proved(3)
     expect(knowledge.provedAt).toBe(5)
+  })
+
+  it('suspects everybody up to where what is known begins anew', () => {
+    const knowledge = createKnowledge()
+    knowledge.covered(0, 1)
+    expect(knowledge.pending).toBeUndefined()
+    knowledge.covered(700, 9)
+    expect(knowledge.pending).toEqual({ at: 700, since: 9, settledAt: 2_009 })
+  })
+
+  it('tells at once what may change a verdict: a signal, what it means, a gap', () => {
+    const knowledge = createKnowledge({ maxPending: 1 })
+    let told = 0
+    knowledge.listeners.add(() => void told++)
+    const steps = [
+      () => knowledge.suspect('s1', suspicion(1), undefined),
+      () => knowledge.suspect('s2', suspicion(2), undefined),
+      () => knowledge.apply('s1', 'agent', suspicion(1)),
+      () => knowledge.suspectEverybody(suspicion(3)),
+      () => knowledge.covered(700, 9),
+    ]
+    for (const [index, step] of steps.entries()) {
+      step()
+      expect(told).toBe(index + 1)
+    }
+  })
+
+  it('closed lets nothing be allowed by it, and holds nothing', () => {
+    const knowledge = createKnowledge()
+    knowledge.covered(0, 1)
+    knowledge.setState('live')
+    knowledge.apply('s1', 'agent', suspicion(1))
+    knowledge.suspect('s2', suspicion(2), 'm')
+    knowledge.close()
+    expect([knowledge.markCount(), knowledge.pendingCount()]).toEqual([0, 0])
+    expect(knowledge).toMatchObject({
+      state: 'lost',
+      knownSince: Number.POSITIVE_INFINITY,
+      knownFrom: Number.POSITIVE_INFINITY,
+    })
   })
 
   it('knows nothing before the first list', () => {

@@ -65,6 +65,49 @@ describe('status', () => {
     )
   })
 
+  it('is ready once the first list is applied, whatever signals come after it', async () => {
+    const { zeroid, gate, feed, clock } = await startFollowed({
+      soon: true,
+      through: async (emulator) => {
+        emulator.faults.set('identities', { status: 500 })
+        await emulator.signal({ agent: await emulator.agent() })
+        return emulator.url
+      },
+    })
+    await until(() => gate.status().problems.some((problem) => problem.includes('1 are pending')))
+    zeroid.faults.clear()
+    await until(
+      () => gate.status().ready,
+      () => clock.advance(100),
+    )
+    zeroid.faults.set('identities', { status: 500 })
+    await zeroid.signal({ agent: await zeroid.agent() })
+    await until(() => feed().pending === 1)
+    expect(gate.status().ready).toBe(true)
+  })
+
+  it('needs nothing of signals that come between the first list and the first look', async () => {
+    const { zeroid, gate, feed } = await startFollowed({
+      soon: true,
+      through: async (emulator) => {
+        emulator.faults.set('identities', { status: 500 })
+        return emulator.url
+      },
+    })
+    await until(() => feed().state === 'live')
+    await zeroid.signal({ agent: await zeroid.agent() })
+    await until(() => feed().pending === 1)
+    expect(gate.status()).toMatchObject({ ready: true, problems: [] })
+  })
+
+  it('is not ready where the settings name more tenants than may be followed', async () => {
+    const { gate } = await startFollowed({ tenants: two, maxTenants: 1 })
+    expect(gate.status().ready).toBe(false)
+    expect(gate.status().problems).toEqual([
+      'the signals of acct-two/proj-two are not followed: ZEROID_TENANTS names more tenants than GATE_MAX_TENANTS',
+    ])
+  })
+
   it('stays ready when a feed is lost: verdicts can be given by introspection', async () => {
     const { zeroid, gate, feed } = await startFollowed()
     zeroid.faults.set('stream', { status: 503 })

@@ -57,6 +57,24 @@ describe('the turnstile', () => {
     expect([await state(next), await state(after)]).toEqual(['waits', 'sent away'])
   })
 
+  it('sends away at once who would wait for turns of which none has ended in time', async () => {
+    const clock = createFakeClock()
+    const turnstile = createTurnstile({ width: 2, patience: 1_000, clock })
+    for (let turn = 0; turn < 40; turn++) {
+      const inside = await turnstile.enter()
+      clock.advance(5)
+      inside?.leave()
+    }
+    const [stuck, moving] = [await turnstile.enter(), await turnstile.enter()]
+    clock.advance(600)
+    const queue = [turnstile.enter(), turnstile.enter(), turnstile.enter()]
+    expect(await Promise.all(queue.map(state))).toEqual(['waits', 'waits', 'sent away'])
+    // One turn that goes on and on does not count where others end.
+    moving?.leave()
+    expect(await state(turnstile.enter())).toBe('waits')
+    stuck?.leave()
+  })
+
   it('keeps a queue of sixteen widths at most', async () => {
     const clock = createFakeClock()
     const turnstile = createTurnstile({ width: 2, patience: 1_000, clock })

@@ -5,6 +5,7 @@ import type { GateOptions } from '../../src/gate/options.ts'
 import { createGate } from '../../src/gate.ts'
 import type { Verdict } from '../../src/verdict.ts'
 import { createFakeClock } from '../helpers/clock.ts'
+import { startProxy } from '../helpers/proxy.ts'
 import { bearer } from '../helpers/stack.ts'
 import { quiet } from './quiet.ts'
 
@@ -141,3 +142,103 @@ test('a gate started with a wrong clock refuses no key made since its first load
   zeroid.faults.set('jwks', { reset: true })
   expect(await gate.check(bearer(token))).toMatchObject({ outcome: 'unknown' })
 })
+
+describe('a server whose Dates go back', () => {
+  /** Begins with a true `Date`, and goes on with one of a minute ago in every answer of a route. */
+  async function startBehind(isBehind: (path: string) => boolean, options: Partial<GateOptions>) {
+    const clock = createFakeClock(wholeSecond)
+    const zeroid = await startEmulator({ now: clock.now, streamDeafAfter: 0 })
+    onTestFinished(() => zeroid.close())
+    let behind = false
+    const proxy = await startProxy(zeroid.url, (request, response) => {
+      if (behind && isBehind(request.url ?? '')) {
+        const writeHead = response.writeHead.bind(response)
+        response.writeHead = ((status: number, headers: Record<string, string>) =>
+          writeHead(status, {
+            ...headers,
+            date: new Date(clock.now() - 60_000).toUTCString(),
+          })) as typeof response.writeHead
+      }
+      return false
+    })
+    const gate = createGate({ url: proxy.url, clock, tenants: [tenant], ...options })
+    onTestFinished(() => gate.close())
+    await gate.started
+    await vi.waitUntil(() => gate.status().tenants[0]?.state === 'live', { interval: 1 })
+    behind = true
+    return {
+      clock,
+      zeroid,
+      gate,
+      check: async (token: string): Promise<Verdict> => await gate.check(bearer(token)),
+      /** Lets time pass in steps, so that everything that falls due is done. */
+      pass: async (ms: number): Promise<void> => {
+        for (let left = ms; left > 0; left -= 500) {
+          clock.advance(Math.min(left, 500))
+          await quiet()
+        }
+      },
+    }
+  }
+
+  test.each([
+    ['of its keys', (path: string) => path.endsWith('jwks.json')],
+    ['of its lists', (path: string) => path.includes('/signals?')],
+    ['of everything', () => true],
+  ])('%s: a token is good as soon as it is minted', async (_title, isBehind) => {
+    const { zeroid, check, pass, gate } = await startBehind(isBehind, { signalPoll: 1_000 })
+    await zeroid.rotateKeys()
+    // Under a new key, so that the set of keys is loaded too.
+    expect(await check(await zeroid.mint())).toMatchObject({ outcome: 'allow' })
+    await pass(20_000)
+    expect(await check(await zeroid.mint())).toMatchObject({ outcome: 'allow' })
+    expect(gate.status().ready).toBe(true)
+  })
+
+  test('dates no signal back, so that what was minted just before it does not escape', async () => {
+    const everything = (): boolean => true
+    const { zeroid, check, pass, gate } = await startBehind(everything, { mode: 'local' })
+    const agent = await zeroid.agent()
+    await pass(6_000)
+    const token = await zeroid.mint({ agent })
+    await pass(3_000)
+    await zeroid.signal({ agent })
+    await vi.waitUntil(() => gate.status().tenants[0]?.marks === 1, { interval: 1 })
+    expect(await check(token)).toMatchObject({ reason: 'revoked_by_signal' })
+  })
+
+  test('keeps what is remembered usable when the true ones come again', async () => {
+    let behind = true
+    const { zeroid, check, pass } = await startBehind(() => behind, { signalPoll: 1_000 })
+    const token = await zeroid.mint()
+    await check(token)
+    await pass(5_000)
+    behind = false
+    await pass(2_000)
+    const before = zeroid.requests.count('introspect')
+    expect(await check(token)).toMatchObject({ outcome: 'allow' })
+    expect(zeroid.requests.count('introspect')).toBe(before)
+  })
+})
+
+test.each([3_600_000, -3_600_000])(
+  'local mode: a clock set by %d ms refuses no good token and lets no expired one pass',
+  async (step) => {
+    const { clock, zeroid, check, pass } = await start({ mode: 'local' })
+    await check(await zeroid.mint())
+    await pass(6_000)
+    const [good, expired] = [await zeroid.mint(), await zeroid.mint({ ttl: 1 })]
+    await pass(10_000)
+    expect(await check(good)).toMatchObject({ outcome: 'allow' })
+    clock.step(step)
+    expect(await check(good)).not.toMatchObject({ outcome: 'deny' })
+    expect(await check(expired)).not.toMatchObject({ outcome: 'allow' })
+    await pass(6_000)
+    for (let turn = 0; turn < 5; turn++) {
+      expect(await check(good)).toMatchObject({ outcome: 'allow' })
+      expect(await check(await zeroid.mint())).toMatchObject({ outcome: 'allow' })
+      expect(await check(expired)).toMatchObject({ reason: 'token_expired' })
+      await pass(10_000)
+    }
+  },
+)

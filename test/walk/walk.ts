@@ -54,7 +54,7 @@ export async function wander(
     for (const [kind, count] of end.tally) tally.set(kind, (tally.get(kind) ?? 0) + count)
   }
   const passed = ((performance.now() - began) / 1000).toFixed(1)
-  if (done >= 1_000 && !/^allow.*,deny/.test([...tally.keys()].sort().join())) {
+  if (done >= 100 && !/^allow.*,deny/.test([...tally.keys()].sort().join())) {
     throw new Error(`${title}: nothing was allowed, or nothing denied: the walk proves nothing`)
   }
   const verdicts = [...tally].map(([kind, count]) => `${kind} ${count}`).sort()

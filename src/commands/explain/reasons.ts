@@ -90,6 +90,7 @@ const reasons: Readonly<Record<DenyReason | UnknownReason, Reason>> = {
   dpop_replay_detected: { check: 'proof', text: 'used before' },
   dpop_nonce_required: { check: 'proof', text: 'without a nonce of ours, or with an old one' },
   body_hash_mismatch: { check: 'proof', text: 'made for another body' },
+  proof_before_start: { check: 'proof', text: 'made before the gate started: perhaps used before' },
   replay_memory_full: { check: 'proof', text: 'more proofs than GATE_DPOP_PROOFS a minute' },
   policy_not_loaded: {
     check: 'route',
@@ -103,7 +104,11 @@ const reasons: Readonly<Record<DenyReason | UnknownReason, Reason>> = {
     check: 'route',
     text: 'the proxy does not tell what the request was (GATE_DIALECT)',
   },
-  path_refused: { check: 'route', text: 'a path that backends may read in different ways' },
+  path_refused: {
+    check: 'route',
+    text: 'a path that backends may read in different ways, or a host or method that nobody can',
+  },
+  proofs_off: { check: 'route', text: 'it requires a proof, and GATE_DPOP is off' },
   no_route: { check: 'route', text: 'no route of the policy matches' },
   insufficient_scope: { check: 'route', text: 'a scope is missing' },
   insufficient_trust: { check: 'route', text: 'the trust level is too low' },

@@ -20,9 +20,15 @@ export interface Routing {
  * @param policy the rules
  * @param url of the request, absolute, or a path alone
  * @param method of the request
+ * @param preflightFor the method that a true CORS preflight asks for; undefined: it is none
  * @throws CommandError (64) where it is no URL
  */
-export function routingOf(policy: Policy, url: string, method: string): Routing {
+export function routingOf(
+  policy: Policy,
+  url: string,
+  method: string,
+  preflightFor?: string,
+): Routing {
   const [, scheme, host, path] = /^(?:(https?):\/\/([^/?#]+))?(\/.*)$/.exec(url) ?? []
   if (path === undefined) {
     throw usage('explain', `--url ${JSON.stringify(url)} is not a URL with a path, nor a path`)
@@ -32,7 +38,7 @@ export function routingOf(policy: Policy, url: string, method: string): Routing 
     scheme: scheme === 'http' || scheme === 'https' ? scheme : undefined,
     host,
     path: withoutQuery(path),
-    preflightFor: undefined,
+    preflightFor,
   }
   return { policy, target, match: policy.match(target) }
 }
@@ -48,16 +54,26 @@ export function withoutToken({ match }: Routing): { line: string; exitCode: 0 | 
     case 'none':
       return { line: refusalLine('no_route', 'no route matches'), exitCode: 1 }
     case 'refused': {
-      const why = match.missing === undefined ? '' : `, the ${match.missing} is not told`
-      return { line: refusalLine(match.reason, `the rules cannot be applied${why}`), exitCode: 1 }
+      const text = `the rules cannot be applied${obstacleOf(match)}`
+      return { line: refusalLine(match.reason, text), exitCode: 1 }
     }
-    case 'preflight':
-      return undefined
+    case 'preflight': {
+      const { name } = match.route
+      return {
+        line: `allowed: 200, route ${name} lets preflights pass without a token`,
+        exitCode: 0,
+      }
+    }
     case 'route':
       return match.route.allow === 'anonymous'
         ? { line: `allowed: 200, route ${match.route.name} needs no token`, exitCode: 0 }
         : undefined
   }
+}
+
+function obstacleOf({ missing, unreadable }: Match & { readonly kind: 'refused' }): string {
+  if (unreadable !== undefined) return `, the ${unreadable} cannot be read`
+  return missing === undefined ? '' : `, the ${missing} is not told`
 }
 
 function refusalLine(reason: Parameters<typeof refuse>[0], text: string): string {
@@ -77,9 +93,11 @@ export function routeLines({ policy, target }: Routing): string[] {
     return `    ${called}: ${matched ? 'matches' : why}`
   })
   if (looks.length > mostLines) lines.unshift(`    … ${looks.length - mostLines} before these`)
-  const { method = 'any', scheme, host, path } = target
+  const { method = 'any', scheme, host, path, preflightFor } = target
   const url = scheme === undefined ? path : `${scheme}://${host}${path}`
-  return [`  routes for ${JSON.stringify(`${method} ${url}`)}`, ...lines, '']
+  const asking =
+    preflightFor === undefined ? '' : `, a preflight for ${JSON.stringify(preflightFor)}`
+  return [`  routes for ${JSON.stringify(`${method} ${url}`)}${asking}`, ...lines, '']
 }
 
 /**
@@ -93,6 +111,7 @@ export function routeLines({ policy, target }: Routing): string[] {
 export function verdictAt(verdict: Verdict, route: Route, dpop: boolean): Verdict {
   if (verdict.outcome !== 'allow') return verdict
   const { identity } = verdict
+  if (!dpop && route.dpop === 'required' && !route.shadow) return refuse('proofs_off', { identity })
   const isBound = identity.keyThumbprint !== undefined
   const proof = isBound || !dpop ? { bodyHash: undefined } : undefined
   const refusal = refusalAt(route, identity, proof)

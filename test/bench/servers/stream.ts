@@ -23,13 +23,16 @@ app.register(auth)
 
 app.get('/events', (request, reply) => {
   const { signal, subject } = identityOf(request)
-  reply.hijack()
-  reply.raw.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' })
-  reply.raw.write(`event: hello\ndata: ${JSON.stringify({ subject })}\n\n`)
-  const ticks = setInterval(() => reply.raw.write('event: tick\ndata:\n\n'), 250)
-  reply.raw.on('close', () => clearInterval(ticks))
+  const { raw } = reply.hijack()
+  raw.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' })
+  raw.write(`event: hello\ndata: ${JSON.stringify({ subject })}\n\n`)
+  const tick = (): unknown => raw.writableNeedDrain || raw.write('event: tick\ndata:\n\n')
+  const ticks = setInterval(tick, 250)
+  raw.on('close', () => clearInterval(ticks))
   const end = (): void => {
-    reply.raw.end(`event: revoked\ndata: ${JSON.stringify(signal.reason.code)}\n\n`)
+    clearInterval(ticks)
+    raw.end(`event: revoked\ndata: ${JSON.stringify(signal.reason.code)}\n\n`)
+    setTimeout(() => raw.destroy(), 500)
   }
   if (signal.aborted) end()
   else signal.addEventListener('abort', end)

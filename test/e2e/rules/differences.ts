@@ -76,7 +76,11 @@ const caddy: readonly Difference[] = [
   noHost,
   brokenEscapes,
   rawTab,
-  each(refuses, 'user information in a host', ['hosts: a user before the host']),
+  each(refuses, 'user information in a host', [
+    'hosts: a user before the host',
+    'untold: a host that cannot be read',
+    'untold: a host that cannot be read, elsewhere',
+  ]),
 ]
 
 const envoy: readonly Difference[] = [
@@ -133,9 +137,7 @@ const haproxy: readonly Difference[] = [
   absoluteForm,
   rawFragment,
   rawByte,
-  each('400 invalid_authorization_header', 'the gate refuses a list of hosts', [
-    'hosts: two hosts',
-  ]),
+  each('400 invalid_request', 'the gate refuses a list of hosts', ['hosts: two hosts']),
 ]
 
 /** By the server's name: where a proxy differs from the rules alone, with TLS and without. */
