@@ -54,7 +54,7 @@ export const requireDelegation: Guards['requireDelegation'] = guards.requireDele
 /**
  * Who sends the request, where the route cannot be reached without `zeroid()`.
  *
- * @throws Error where it can, or where the request is anonymous
+ * @throws Error where it can, AccessError `missing_token` where the request is anonymous
  */
 export const identityOf: (request: Request) => core.AgentIdentity = core.agentOf
 

@@ -61,7 +61,7 @@ export const requireTool: Guards['requireTool'] = guards.requireTool
 export const requireIdentityType: Guards['requireIdentityType'] = guards.requireIdentityType
 export const requireDelegation: Guards['requireDelegation'] = guards.requireDelegation
 
-/** Who sends the request. @throws Error without `zeroid()`, and for an anonymous request */
+/** Who sends it. @throws Error without `zeroid()`, AccessError `missing_token` for nobody */
 export const identityOf: (request: FastifyRequest) => core.AgentIdentity = core.agentOf
 
 /** Serves the resource's metadata (RFC 9728). Register it outside of what `zeroid()` guards. */

@@ -19,6 +19,7 @@ function siteOf(gate: Gate, token: string): Site {
     void identityOf(c).signal
     await next()
   })
+  app.onError((_error, c) => c.text('mine', 500))
   app.get('/json', (c) => c.json({ here: true }, 201, { 'x-mine': '1' }))
   app.get('/nothing', (c) => c.body(null, 204))
   app.get('/throw', () => {
