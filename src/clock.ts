@@ -60,6 +60,8 @@ export interface ServerClock {
   latest(): number
   /** The latest that the server's own clock can say; undefined before a `Date` was seen. */
   date(): number | undefined
+  /** The earliest that it can say: of several replicas, that of the slowest clock. */
+  earliest(): number | undefined
   /**
    * How far the server's clock is ahead of ours in milliseconds, by the `Date` that agrees best; 0
    * until one was seen.
@@ -159,6 +161,10 @@ export function createServerClock(clock: Clock, leeway: number): ServerClock {
       if (known === undefined) return undefined
       const monotonic = clock.monotonic()
       return known.high + monotonic + hiddenAt(clock.now(), monotonic)
+    },
+    earliest() {
+      const known = offsets.value()
+      return known === undefined ? undefined : known.low + clock.monotonic()
     },
     offset() {
       const ours = clock.now() - clock.monotonic()

@@ -114,8 +114,8 @@ export function createIntake(options: IntakeOptions): Intake {
     const date = serverClock.date() ?? createdAt ?? serverClock.now()
     const at = createdAt === undefined || createdAt > date + dateTolerance ? date : createdAt
     const since = clock.monotonic()
-    // Where our clocks disagree `date` is the later reading, and the signal may be younger.
-    const age = date - serverClock.read().hidden - at
+    // Where clocks disagree `date` is the latest reading, and the signal may be younger.
+    const age = (serverClock.earliest() ?? date) - at
     const unsettled = Math.min(tieWindow, Math.max(0, tieWindow - age))
     return { at, since, settledAt: since + unsettled }
   }

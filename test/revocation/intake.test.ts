@@ -12,7 +12,13 @@ const subject = 'spiffe://zeroid.test/agent/one'
 
 /** An intake whose server says `date`; `known` identities are resolved at once, others by hand. */
 function setUp(
-  options: { date?: number | 'never'; known?: boolean; stale?: boolean; maxPending?: number } = {},
+  options: {
+    date?: number | 'never'
+    known?: boolean
+    stale?: boolean
+    apart?: number
+    maxPending?: number
+  } = {},
 ) {
   const clock = createFakeClock(1_700_000_000_400)
   const seen = createFeedRecorder()
@@ -27,6 +33,7 @@ function setUp(
     trustedFrom: () => Number.NEGATIVE_INFINITY,
     offset: () => 0,
     date: () => (date === 'never' ? undefined : date),
+    earliest: () => (date === 'never' ? undefined : date - (options.apart ?? 0)),
     observe: () => {},
   }
   const intake = createIntake({
@@ -107,6 +114,12 @@ describe('the date of a suspicion', () => {
     const since = clock.monotonic()
     expect(knowledge.mark(subject)).toEqual({ at, since, settledAt: since + unsettled })
   })
+})
+
+it('a signal is as young as the replica with the slowest clock makes it', () => {
+  const { event, knowledge, clock } = setUp({ known: true, apart: 3_000 })
+  event({ created_at: iso(clock.now() - 3_000) })
+  expect(knowledge.mark(subject)?.settledAt).toBe(clock.monotonic() + 2_000)
 })
 
 describe('intake', () => {
