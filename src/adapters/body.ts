@@ -10,6 +10,7 @@ export interface BodySource {
   readonly stream?: { readonly endAfterHeaders?: boolean; readonly readableEnded?: boolean }
   read?(): unknown
   unshift?(chunk: Uint8Array): void
+  resume?(): unknown
   on?(event: StreamEvent, listener: () => void): unknown
   off?(event: StreamEvent, listener: () => void): unknown
   /** For requests that are no streams: does what {@link peekBody} does. */

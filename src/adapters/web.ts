@@ -122,6 +122,8 @@ async function peekCopy(request: Request, limit: number): Promise<Body> {
  */
 export function keepBody(request: IncomingRequest, body: Uint8Array): void {
   Reflect.set(request, 'rawBody', body)
+  // It resets an HTTP/2 stream whose request was not read to its end, and cuts the answer short.
+  request.resume?.()
 }
 
 /**
