@@ -77,6 +77,14 @@ export class AccessError extends Error {
     this.statusCode = this.status
     this.reason = reason
   }
+
+  /** The same, as Hono reads it: without it an uncaught refusal would be 500 there. */
+  getResponse(): Response {
+    return new Response(this.message, {
+      status: this.status,
+      headers: { 'Cache-Control': 'no-store' },
+    })
+  }
 }
 
 function statusOf(code: AccessErrorCode): 401 | 403 | 503 {
