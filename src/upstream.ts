@@ -2,10 +2,11 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { Readable } from 'node:stream'
 import { PassThrough } from 'node:stream'
 import { rootCertificates } from 'node:tls'
-import type { Dispatcher } from 'undici'
 import { Pool } from 'undici'
 import { readAuthorities } from './authorities.ts'
 import { UpstreamError } from './errors.ts'
+import type { UpstreamAnswer } from './upstream-answer.ts'
+import { readAnswer, single } from './upstream-answer.ts'
 
 /** What a request is for: each kind has connections of its own, so that none waits for another. */
 export type Lane = 'tokens' | 'lists' | 'identities'
@@ -23,13 +24,6 @@ export interface UpstreamRequest {
   readonly limit: number
   /** Default `tokens`: introspection, the exchange of credentials, keys and metadata. */
   readonly lane?: Lane
-}
-
-/** An answer from ZeroID, read to its end. */
-export interface UpstreamAnswer {
-  readonly status: number
-  /** The parsed body; undefined where it is no JSON. */
-  readonly json: unknown
 }
 
 /** A request whose answer does not end. */
@@ -181,7 +175,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
         endOf(deadline.signal),
       ])
       options.onDate?.(dateOf(answer.headers), performance.now() - sentAt, published)
-      return await read(answer, request.limit, () => deadline.abort())
+      return await readAnswer(answer, request.limit, () => deadline.abort())
     } catch (error) {
       if (error instanceof UpstreamError) throw error
       if (deadline.signal.aborted) {
@@ -215,53 +209,9 @@ function endOf(signal: AbortSignal): Promise<never> {
   })
 }
 
-async function read(
-  answer: Dispatcher.ResponseData,
-  limit: number,
-  abort: () => void,
-): Promise<UpstreamAnswer> {
-  const status = answer.statusCode
-  if (status >= 300 && status < 400) {
-    abort()
-    // A redirect would carry credentials to a place that no setting names.
-    throw new UpstreamError('redirected', `HTTP ${status}, redirects are not followed`, { status })
-  }
-  const encoding = single(answer.headers['content-encoding'])
-  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
-    abort()
-    throw new UpstreamError('encoded', 'the answer is compressed although identity was asked for')
-  }
-
-  const chunks: Buffer[] = []
-  let length = 0
-  for await (const chunk of answer.body) {
-    length += (chunk as Buffer).length
-    if (length > limit) {
-      abort()
-      throw new UpstreamError('too_large', `the answer is longer than ${limit} bytes`, { status })
-    }
-    chunks.push(chunk as Buffer)
-  }
-  const type = single(answer.headers['content-type']) ?? ''
-  return { status, json: parseJson(type, Buffer.concat(chunks).toString('utf8')) }
-}
-
-function parseJson(type: string, text: string): unknown {
-  if (!/^application\/([\w.-]+\+)?json\s*(;|$)/i.test(type)) return undefined
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
-
 /** RFC 9111 §5.1: with an `Age` the answer is as old as that, and its `Date` with it. */
 function dateOf(headers: IncomingHttpHeaders): string | undefined {
   return Number(single(headers.age)) > 0 ? undefined : single(headers.date)
-}
-
-function single(value: string | string[] | undefined): string | undefined {
-  return Array.isArray(value) ? value[0] : value
 }
 
 /** The system's own code (`ECONNREFUSED`, …), which holds neither URL nor credential. */

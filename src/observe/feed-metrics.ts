@@ -76,35 +76,29 @@ export function createFeedMetrics(
       }
     },
   })
-  each(
+  configured(
     'feed_state_seconds',
     'For how long the feed of a configured tenant has been in its state.',
     ({ stateAge }) => stateAge / 1000,
   )
-  each(
+  configured(
     'feed_known_since_timestamp_seconds',
     'Unix time since which every signal of a configured tenant is known; NaN where none is.',
     ({ knownSince }) => (knownSince === undefined ? Number.NaN : Date.parse(knownSince) / 1000),
   )
-  new Gauge({
-    name: `${p}feed_proof_age_seconds`,
-    help: 'Time since the feed was last proved to work; the oldest of those that share a label.',
-    labelNames: ['tenant'],
-    registers,
-    collect() {
-      this.reset()
-      for (const [tenant, feeds] of byLabel(read())) {
-        const oldest = Math.max(
-          ...feeds.map(({ proofAge }) => proofAge ?? Number.POSITIVE_INFINITY),
-        )
-        this.set({ tenant }, oldest / 1000)
-      }
-    },
-  })
-  sum('marks', 'Marks kept.', ({ marks }) => marks)
-  sum('signals_pending', 'Signals that arrived and are not applied yet.', ({ pending }) => pending)
+  shared(
+    'feed_proof_age_seconds',
+    'Time since the feed was last proved to work; the oldest of those that share a label.',
+    (feeds) =>
+      Math.max(...feeds.map(({ proofAge }) => proofAge ?? Number.POSITIVE_INFINITY)) / 1000,
+  )
+  shared('marks', 'Marks kept.', (feeds) => sum(feeds, ({ marks }) => marks))
+  shared('signals_pending', 'Signals that arrived and are not applied yet.', (feeds) =>
+    sum(feeds, ({ pending }) => pending),
+  )
 
-  function each(name: string, help: string, value: (feed: FeedReading) => number): void {
+  /** A value for each configured tenant. */
+  function configured(name: string, help: string, value: (feed: FeedReading) => number): void {
     new Gauge({
       name: p + name,
       help,
@@ -118,7 +112,12 @@ export function createFeedMetrics(
     })
   }
 
-  function sum(name: string, help: string, value: (feed: FeedReading) => number): void {
+  /** A value for each label. */
+  function shared(
+    name: string,
+    help: string,
+    value: (feeds: readonly FeedReading[]) => number,
+  ): void {
     new Gauge({
       name: p + name,
       help,
@@ -126,12 +125,7 @@ export function createFeedMetrics(
       registers,
       collect() {
         this.reset()
-        for (const [tenant, feeds] of byLabel(read())) {
-          this.set(
-            { tenant },
-            feeds.map(value).reduce((total, next) => total + next, 0),
-          )
-        }
+        for (const [tenant, feeds] of byLabel(read())) this.set({ tenant }, value(feeds))
       },
     })
   }
@@ -141,6 +135,10 @@ export function createFeedMetrics(
     signalMissed: (tenant) => missed.inc({ tenant }),
     revocation: (tenant, seconds) => lag.observe({ tenant }, seconds),
   }
+}
+
+function sum(feeds: readonly FeedReading[], value: (feed: FeedReading) => number): number {
+  return feeds.reduce((total, feed) => total + value(feed), 0)
 }
 
 /** Others share one label: their number is told by state, and what sets them apart is not. */

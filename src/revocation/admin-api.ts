@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { UpstreamError } from '../errors.ts'
-import type { Upstream, UpstreamAnswer, UpstreamRequest, UpstreamStream } from '../upstream.ts'
+import type { Upstream, UpstreamRequest, UpstreamStream } from '../upstream.ts'
+import type { UpstreamAnswer } from '../upstream-answer.ts'
 import type { AdminCredentials } from './admin-credentials.ts'
 import { boundEvents } from './bounded-events.ts'
 import type { TenantOf } from './tenant.ts'

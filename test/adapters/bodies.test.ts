@@ -4,6 +4,7 @@ import { createAdaptorServer } from '@hono/node-server'
 import type { Express, Request, Response } from 'express'
 import express5 from 'express'
 import express4 from 'express4'
+import type { FastifyPluginCallback } from 'fastify'
 import fastify from 'fastify'
 import { Hono } from 'hono'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
@@ -30,16 +31,7 @@ afterAll(() => zeroid.close())
 const servers: Record<string, (gate: Gate) => Promise<string>> = {
   'Express 5': (gate) => listenOn(createServer(expressApp(express5, gate))),
   'Express 4': (gate) => listenOn(createServer(expressApp(express4 as never, gate))),
-  async 'Fastify 5'(gate) {
-    const app = fastify()
-    onTestFinished(() => app.close())
-    app.register(forFastify.zeroid({ gate }))
-    app.addContentTypeParser('text/x', { parseAs: 'string' }, (_request, body, done) =>
-      done(null, body),
-    )
-    app.post('/', async (request) => ({ body: request.body }))
-    return await app.listen({ host: '127.0.0.1', port: 0 })
-  },
+  'Fastify 5': (gate) => listenFastify(forFastify.zeroid({ gate })),
   'Hono 4'(gate) {
     const app = new Hono()
     app.use(forHono.zeroid({ gate }))
@@ -58,6 +50,17 @@ function expressApp(express: typeof express5, gate: Gate): Express {
     response.json({ body: request.body })
   })
   return app
+}
+
+async function listenFastify(...guards: readonly FastifyPluginCallback[]): Promise<string> {
+  const app = fastify()
+  onTestFinished(() => app.close())
+  for (const guard of guards) app.register(guard)
+  app.addContentTypeParser('text/x', { parseAs: 'string' }, (_request, body, done) =>
+    done(null, body),
+  )
+  app.post('/', async (request) => ({ body: request.body }))
+  return await app.listen({ host: '127.0.0.1', port: 0 })
 }
 
 async function startGate(): Promise<Gate> {
@@ -124,17 +127,8 @@ test.each([
 const twice: Record<string, (gate: Gate) => Promise<string>> = {
   'Express 5': (gate) => listenOn(createServer(guardedTwice(express5, gate))),
   'Express 4': (gate) => listenOn(createServer(guardedTwice(express4 as never, gate))),
-  async 'Fastify 5'(gate) {
-    const app = fastify()
-    onTestFinished(() => app.close())
-    app.register(forFastify.zeroid({ gate }))
-    app.register(forFastify.zeroid({ gate, policy }))
-    app.addContentTypeParser('text/x', { parseAs: 'string' }, (_request, body, done) =>
-      done(null, body),
-    )
-    app.post('/', async (request) => ({ body: request.body }))
-    return await app.listen({ host: '127.0.0.1', port: 0 })
-  },
+  'Fastify 5': (gate) =>
+    listenFastify(forFastify.zeroid({ gate }), forFastify.zeroid({ gate, policy })),
   'Hono 4'(gate) {
     const app = new Hono()
     app.use(forHono.zeroid({ gate }))

@@ -4,6 +4,7 @@ import { startEmulator } from '../../src/emulator/index.ts'
 import type { GateOptions } from '../../src/gate/options.ts'
 import { createGate } from '../../src/gate.ts'
 import type { Verdict } from '../../src/verdict.ts'
+import type { FakeClock } from '../helpers/clock.ts'
 import { createFakeClock } from '../helpers/clock.ts'
 import { startProxy } from '../helpers/proxy.ts'
 import { bearer } from '../helpers/stack.ts'
@@ -13,6 +14,16 @@ import { quiet } from './quiet.ts'
 
 const tenant = { accountId: 'acct-demo', projectId: 'proj-demo' }
 const wholeSecond = Date.UTC(2030, 0, 1)
+
+/** Lets time pass in steps, so that everything that falls due is done. */
+function passing(clock: FakeClock): (ms: number) => Promise<void> {
+  return async (ms) => {
+    for (let left = ms; left > 0; left -= 500) {
+      clock.advance(Math.min(left, 500))
+      await quiet()
+    }
+  }
+}
 
 async function start(options: Partial<GateOptions> = {}, emulator: EmulatorOptions = {}) {
   const clock = createFakeClock(wholeSecond)
@@ -31,13 +42,7 @@ async function start(options: Partial<GateOptions> = {}, emulator: EmulatorOptio
     zeroid,
     gate,
     check: async (token: string): Promise<Verdict> => await gate.check(bearer(token)),
-    /** Lets time pass in steps, so that everything that falls due is done. */
-    pass: async (ms: number): Promise<void> => {
-      for (let left = ms; left > 0; left -= 500) {
-        clock.advance(Math.min(left, 500))
-        await quiet()
-      }
-    },
+    pass: passing(clock),
     /** Until the marks of the gate's feed are so many. */
     marked: async (count: number): Promise<void> => {
       await vi.waitUntil(() => gate.status().tenants[0]?.marks === count, { interval: 1 })
@@ -171,13 +176,7 @@ describe('a server whose Dates go back', () => {
       zeroid,
       gate,
       check: async (token: string): Promise<Verdict> => await gate.check(bearer(token)),
-      /** Lets time pass in steps, so that everything that falls due is done. */
-      pass: async (ms: number): Promise<void> => {
-        for (let left = ms; left > 0; left -= 500) {
-          clock.advance(Math.min(left, 500))
-          await quiet()
-        }
-      },
+      pass: passing(clock),
     }
   }
 

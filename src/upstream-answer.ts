@@ -1,0 +1,67 @@
+import type { Dispatcher } from 'undici'
+import { UpstreamError } from './errors.ts'
+
+/** An answer from ZeroID, read to its end. */
+export interface UpstreamAnswer {
+  readonly status: number
+  /** The parsed body; undefined where it is no JSON. */
+  readonly json: unknown
+}
+
+/**
+ * Reads the body of an answer, and refuses what must not be read.
+ *
+ * @param answer whose head has come
+ * @param limit bytes of the body at most
+ * @param abort ends the exchange, whatever of it is left
+ * @returns the answer, whatever its status
+ * @throws UpstreamError for a redirect, a compressed body or one over the limit
+ */
+export async function readAnswer(
+  answer: Dispatcher.ResponseData,
+  limit: number,
+  abort: () => void,
+): Promise<UpstreamAnswer> {
+  const status = answer.statusCode
+  if (status >= 300 && status < 400) {
+    abort()
+    // A redirect would carry credentials to a place that no setting names.
+    throw new UpstreamError('redirected', `HTTP ${status}, redirects are not followed`, { status })
+  }
+  const encoding = single(answer.headers['content-encoding'])
+  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
+    abort()
+    throw new UpstreamError('encoded', 'the answer is compressed although identity was asked for')
+  }
+
+  const chunks: Buffer[] = []
+  let length = 0
+  for await (const chunk of answer.body) {
+    length += (chunk as Buffer).length
+    if (length > limit) {
+      abort()
+      throw new UpstreamError('too_large', `the answer is longer than ${limit} bytes`, { status })
+    }
+    chunks.push(chunk as Buffer)
+  }
+  const type = single(answer.headers['content-type']) ?? ''
+  return { status, json: parseJson(type, Buffer.concat(chunks).toString('utf8')) }
+}
+
+function parseJson(type: string, text: string): unknown {
+  if (!/^application\/([\w.-]+\+)?json\s*(;|$)/i.test(type)) return undefined
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * A header as one value.
+ *
+ * @param value of a header that may have come several times: then the first
+ */
+export function single(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value[0] : value
+}
