@@ -109,10 +109,10 @@ export function createReception(options: ZeroidOptions): Reception {
   })
   const count = (removed: number): void => gate.observer.reservedHeader?.(removed)
   const strip = (request: IncomingRequest): readonly string[] => stripReserved(request, count)
+  /** Its body may have come to its end while something was waited for. */
+  const stripLate = (request: IncomingRequest): void => stripTrailers(request, count)
 
   function enter(decision: Decision, { request, response, terms }: Arrival): Entry {
-    // Its body may have come to its end while something was asked.
-    stripTrailers(request, count)
     if (decision.outcome === 'allow') {
       const stay: Stay = { gate, allow: decision, terms, request, response, signal: undefined }
       return { answer: undefined, agent: createAgent(decision.identity, stay, signalOf), reception }
@@ -128,9 +128,10 @@ export function createReception(options: ZeroidOptions): Reception {
   function settle(decision: Decision, arrival: Arrival, keep: Keep): Entry | Promise<Entry> {
     const hash = decision.outcome === 'allow' ? decision.proof?.bodyHash : undefined
     if (hash === undefined) return enter(decision, arrival)
-    return compareBody(arrival.request, hash, keep).then((answer) =>
-      answer === undefined ? enter(decision, arrival) : refused(answer),
-    )
+    return compareBody(arrival.request, hash, keep).then((answer) => {
+      stripLate(arrival.request)
+      return answer === undefined ? enter(decision, arrival) : refused(answer)
+    })
   }
 
   /** A proof that names a body is good for that body alone (`bh`, ZeroID's extension). */
@@ -167,7 +168,10 @@ export function createReception(options: ZeroidOptions): Reception {
     const arrival = { request, response, terms: termsOf(ruling) }
     const decision = access.check(request, ruling)
     if (!(decision instanceof Promise)) return settle(decision, arrival, keep)
-    return decision.then((settled) => settle(settled, arrival, keep))
+    return decision.then((settled) => {
+      stripLate(request)
+      return settle(settled, arrival, keep)
+    })
   }
 
   const reception: Reception = {

@@ -48,7 +48,11 @@ export function stripReserved(
       mayTrail = true
     }
   }
-  if (mayTrail) request.once?.('end', () => stripTrailers(request, onRemoved))
+  if (mayTrail) {
+    // They may be there already, where something else ran before.
+    stripTrailers(request, onRemoved)
+    request.once?.('end', () => stripTrailers(request, onRemoved))
+  }
   if (!found) return none
   const removed = removeHeaders(request, isReserved)
   onRemoved(removed.length)

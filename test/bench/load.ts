@@ -82,6 +82,28 @@ export async function race(
   return samples
 }
 
+/**
+ * Races that start every server anew for each round: how one process happens to lie in memory can
+ * make as much of a difference as what is measured, and its whole life.
+ *
+ * @param start starts the contenders; each server is stopped after its round
+ */
+export async function raceAfresh(
+  start: () => Promise<readonly Contender[]>,
+  { rounds, ...options }: RaceOptions,
+): Promise<Map<string, Sample[]>> {
+  const samples = new Map<string, Sample[]>()
+  for (let round = 0; round < rounds; round++) {
+    const contenders = await start()
+    const order = round % 2 === 0 ? contenders : [...contenders].reverse()
+    for (const [name, sample] of await race(order, { rounds: 1, ...options })) {
+      samples.set(name, [...(samples.get(name) ?? []), ...sample])
+    }
+    await Promise.all(contenders.map(({ server }) => server.stop()))
+  }
+  return samples
+}
+
 /** The ratio of two contenders' CPU per request, round by round. */
 export function cpuRatios(
   samples: ReadonlyMap<string, readonly Sample[]>,
@@ -114,6 +136,7 @@ async function load(contender: Contender, amount: number): Promise<number> {
             }),
           },
         ]
+  const rest = stayAwake()
   const since = performance.now()
   let last = since
   const run = autocannon({ url, amount, connections, headers, requests, sampleInt: 50 })
@@ -121,10 +144,26 @@ async function load(contender: Contender, amount: number): Promise<number> {
     last = performance.now()
   })
   const result = await run
+  rest()
   const answered = result.statusCodeStats[String(status)]?.count ?? 0
   if (answered !== amount || result.errors > 0 || result.resets > 0) {
     const seen = JSON.stringify(result.statusCodeStats)
     throw new Error(`${name}: ${answered} of ${amount} answers were ${status}: ${seen}`)
   }
   return (last - since) / 1000
+}
+
+/**
+ * Keeps this process from sleeping. Who answers a sleeper must wake it, and pays for that: a server
+ * that is slower than its load would pay for what one that is faster never meets.
+ *
+ * @returns lets it sleep again
+ */
+function stayAwake(): () => void {
+  let awake = true
+  const turn = (): void => void (awake && setImmediate(turn))
+  turn()
+  return () => {
+    awake = false
+  }
 }

@@ -4,6 +4,7 @@ import { listen } from '../../src/http/listen.ts'
 import type { Metrics } from '../../src/observe/metrics.ts'
 import { createMetrics } from '../../src/observe/metrics.ts'
 import { combineObservers } from '../../src/observe/observer.ts'
+import { deny } from '../../src/verdict.ts'
 import { createFakeClock } from '../helpers/clock.ts'
 import type { Forge } from '../helpers/forge.ts'
 import { headerOf, seal, startForge } from '../helpers/forge.ts'
@@ -76,6 +77,25 @@ describe('the metrics', () => {
       ),
     ).toEqual(expected)
     expect(Math.abs(seen.get('zeroid_gate_clock_offset_seconds') ?? 9)).toBeLessThan(1)
+  })
+
+  test('tell of every duration at every scrape, however many there were since', async () => {
+    const metrics = createMetrics()
+    const told = { count: 0, below: 0, sum: 0 }
+    for (const checks of [1, 255, 256, 1_000, 0]) {
+      for (let i = 0; i < checks; i++) {
+        const seconds = i % 2 === 0 ? 0.001 : 0.004
+        metrics.observer.verdict?.(deny('missing_token'), seconds)
+        told.count++
+        told.sum += seconds
+        if (seconds < 0.002) told.below++
+      }
+      const seen = await samples(metrics)
+      const name = 'zeroid_gate_check_duration_seconds'
+      expect(seen.get(`${name}_count`)).toBe(told.count)
+      expect(seen.get(`${name}_bucket{le="0.002"}`)).toBe(told.below)
+      expect(seen.get(`${name}_sum`)).toBeCloseTo(told.sum)
+    }
   })
 
   test('do not grow with what strangers send', async () => {

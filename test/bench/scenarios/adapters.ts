@@ -1,6 +1,6 @@
 import { startServer } from '../child.ts'
 import type { Contender } from '../load.ts'
-import { cpuRatios, describe, race } from '../load.ts'
+import { cpuRatios, describe, raceAfresh } from '../load.ts'
 import type { Effort, Row, Scenario } from '../scenario.ts'
 import { medianRow } from '../scenario.ts'
 import { startZeroid } from '../zeroid.ts'
@@ -22,9 +22,6 @@ const rivals: Readonly<Record<string, readonly string[]>> = {
   hono: ['empty', 'jwk'],
 }
 
-/** get-jwks turns the key into PEM for each request, which takes milliseconds. */
-const portions: Readonly<Record<string, number>> = { '@fastify/jwt+get-jwks': 0.02 }
-
 async function run({ rounds, scale }: Effort): Promise<readonly Row[]> {
   const zeroid = await startZeroid()
   const [token = ''] = await zeroid.mint(1)
@@ -32,18 +29,12 @@ async function run({ rounds, scale }: Effort): Promise<readonly Row[]> {
   const requests = Math.round(20_000 * scale)
   const rows: Row[] = []
   for (const [framework, others] of Object.entries(rivals)) {
-    const contenders: Contender[] = []
-    for (const guard of ['bare', 'gate', ...others]) {
-      const app = `${framework} ${guard}`
-      const server = await startServer('app', { app, zeroid: zeroid.url })
-      const url = `${server.started.url}/orders`
-      await warm(app, url, headers)
-      contenders.push({ name: app, server, url, headers, portion: portions[guard] ?? 1 })
-    }
-    const samples = await race(contenders, { rounds, requests, warmUp: requests })
-    await Promise.all(contenders.map(({ server }) => server.stop()))
+    const names = ['bare', 'gate', ...others].map((guard) => `${framework} ${guard}`)
+    const start = (): Promise<Contender[]> =>
+      Promise.all(names.map((name) => startApp(name, zeroid.url, headers)))
+    const samples = await raceAfresh(start, { rounds, requests, warmUp: requests })
     const ours = `${framework} gate`
-    for (const { name } of contenders) {
+    for (const name of names) {
       if (name === ours) continue
       rows.push(
         medianRow(`gate / ${name}`, 'x', cpuRatios(samples, ours, name), {
@@ -56,6 +47,18 @@ async function run({ rounds, scale }: Effort): Promise<readonly Row[]> {
   }
   await zeroid.stop()
   return rows
+}
+
+/** get-jwks turns the key into PEM for each request, which takes milliseconds: it gets fewer. */
+async function startApp(
+  name: string,
+  zeroid: string,
+  headers: Readonly<Record<string, string>>,
+): Promise<Contender> {
+  const server = await startServer('app', { app: name, zeroid })
+  const url = `${server.started.url}/orders`
+  await warm(name, url, headers)
+  return { name, server, url, headers, portion: name.endsWith('+get-jwks') ? 0.02 : 1 }
 }
 
 function targetBeside(name: string): { readonly target?: number } {
