@@ -76,29 +76,34 @@ export function createFeedMetrics(
       }
     },
   })
-  configured(
+  gauge(
     'feed_state_seconds',
     'For how long the feed of a configured tenant has been in its state.',
-    ({ stateAge }) => stateAge / 1000,
+    () => configured(({ stateAge }) => stateAge / 1000),
   )
-  configured(
+  gauge(
     'feed_known_since_timestamp_seconds',
     'Unix time since which every signal of a configured tenant is known; NaN where none is.',
-    ({ knownSince }) => (knownSince === undefined ? Number.NaN : Date.parse(knownSince) / 1000),
+    () =>
+      configured(({ knownSince }) =>
+        knownSince === undefined ? Number.NaN : Date.parse(knownSince) / 1000,
+      ),
   )
-  shared(
+  gauge(
     'feed_proof_age_seconds',
     'Time since the feed was last proved to work; the oldest of those that share a label.',
-    (feeds) =>
-      Math.max(...feeds.map(({ proofAge }) => proofAge ?? Number.POSITIVE_INFINITY)) / 1000,
+    () =>
+      shared(
+        (feeds) =>
+          Math.max(...feeds.map(({ proofAge }) => proofAge ?? Number.POSITIVE_INFINITY)) / 1000,
+      ),
   )
-  shared('marks', 'Marks kept.', (feeds) => sum(feeds, ({ marks }) => marks))
-  shared('signals_pending', 'Signals that arrived and are not applied yet.', (feeds) =>
-    sum(feeds, ({ pending }) => pending),
+  gauge('marks', 'Marks kept.', () => shared((feeds) => sum(feeds, ({ marks }) => marks)))
+  gauge('signals_pending', 'Signals that arrived and are not applied yet.', () =>
+    shared((feeds) => sum(feeds, ({ pending }) => pending)),
   )
 
-  /** A value for each configured tenant. */
-  function configured(name: string, help: string, value: (feed: FeedReading) => number): void {
+  function gauge(name: string, help: string, readings: () => readonly Reading[]): void {
     new Gauge({
       name: p + name,
       help,
@@ -106,28 +111,19 @@ export function createFeedMetrics(
       registers,
       collect() {
         this.reset()
-        for (const feed of read().filter(isConfigured))
-          this.set({ tenant: feed.label }, value(feed))
+        for (const [tenant, value] of readings()) this.set({ tenant }, value)
       },
     })
   }
 
-  /** A value for each label. */
-  function shared(
-    name: string,
-    help: string,
-    value: (feeds: readonly FeedReading[]) => number,
-  ): void {
-    new Gauge({
-      name: p + name,
-      help,
-      labelNames: ['tenant'],
-      registers,
-      collect() {
-        this.reset()
-        for (const [tenant, feeds] of byLabel(read())) this.set({ tenant }, value(feeds))
-      },
-    })
+  function configured(value: (feed: FeedReading) => number): readonly Reading[] {
+    return read()
+      .filter(isConfigured)
+      .map((feed) => [feed.label, value(feed)])
+  }
+
+  function shared(value: (feeds: readonly FeedReading[]) => number): readonly Reading[] {
+    return [...byLabel(read())].map(([label, feeds]) => [label, value(feeds)])
   }
 
   return {
@@ -136,6 +132,9 @@ export function createFeedMetrics(
     revocation: (tenant, seconds) => lag.observe({ tenant }, seconds),
   }
 }
+
+/** A label and its value. */
+type Reading = readonly [string, number]
 
 function sum(feeds: readonly FeedReading[], value: (feed: FeedReading) => number): number {
   return feeds.reduce((total, feed) => total + value(feed), 0)
