@@ -63,7 +63,9 @@ export function describeResource(options: ProtectedResourceOptions): ProtectedRe
     throw new TypeError('"scopes" option must be a list of scopes, none of which has a blank')
   }
   if (typeof gate?.issuer !== 'function') {
-    throw new TypeError('"gate" option must be a gate, such as createGate(…) or zeroid(…).gate gives')
+    throw new TypeError(
+      '"gate" option must be a gate, such as createGate(…) or zeroid(…).gate gives',
+    )
   }
   if (name !== undefined && (typeof name !== 'string' || name === '')) {
     throw new TypeError('"name" option must be a text that is not empty')

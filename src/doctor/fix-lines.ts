@@ -1,5 +1,8 @@
 import type { ProxyKind } from '../proxies/index.ts'
-import type { FixLines } from './fixes.ts'
+import type { FixId } from './advice.ts'
+
+/** Lines of a shipped config, by what they mend. */
+type FixLines = Readonly<Partial<Record<FixId, readonly string[]>>>
 
 /** Word for word from `src/proxies`: a test finds each of them there. */
 export const fixLines: Readonly<Partial<Record<ProxyKind, FixLines>>> = {

@@ -1,7 +1,7 @@
+import type { FixId } from './advice.ts'
 import type { WireAnswer, WireClient } from './client.ts'
 import type { Echo } from './echo.ts'
 import { readEcho } from './echo.ts'
-import type { FixId } from './fixes.ts'
 
 /** A request that the gate got. Header values are Latin-1. */
 export interface SeenRequest {

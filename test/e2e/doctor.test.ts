@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
+import type { FixId } from '../../src/doctor/advice.ts'
 import { fixLines } from '../../src/doctor/fix-lines.ts'
-import type { FixId } from '../../src/doctor/fixes.ts'
 import { fixFor } from '../../src/doctor/fixes.ts'
 import { probes } from '../../src/doctor/probes.ts'
 import { configFor, isProxyKind } from '../../src/proxies/index.ts'

@@ -1,6 +1,6 @@
 import { identityHeaderNames } from '../../http/identity-headers.ts'
+import type { FixId } from '../advice.ts'
 import { valuesOf } from '../client.ts'
-import type { FixId } from '../fixes.ts'
 import {
   forgedHeaders,
   forgedNames,
