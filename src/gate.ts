@@ -14,7 +14,7 @@ import type { Watch } from './gate/watch.ts'
 import { createWatches } from './gate/watch.ts'
 import type { Observer } from './observe/observer.ts'
 import type { Target } from './request/target.ts'
-import type { Present } from './revocation/decide.ts'
+import type { Present } from './revocation/facts.ts'
 import type { Allow, Verdict } from './verdict.ts'
 import { unknown } from './verdict.ts'
 

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import type { Dispatcher } from 'undici'
 import { UpstreamError } from './errors.ts'
 
@@ -6,6 +7,9 @@ export interface UpstreamAnswer {
   readonly status: number
   /** The parsed body; undefined where it is no JSON. */
   readonly json: unknown
+  /** `Date`, milliseconds since the epoch: of a cache's answer too, which is as old as that. */
+  readonly date: number | undefined
+  readonly isCached: boolean
 }
 
 /**
@@ -45,7 +49,14 @@ export async function readAnswer(
     chunks.push(chunk as Buffer)
   }
   const type = single(answer.headers['content-type']) ?? ''
-  return { status, json: parseJson(type, Buffer.concat(chunks).toString('utf8')) }
+  const json = parseJson(type, Buffer.concat(chunks).toString('utf8'))
+  const date = Date.parse(single(answer.headers.date) ?? '')
+  return {
+    status,
+    json,
+    date: Number.isNaN(date) ? undefined : date,
+    isCached: isCached(answer.headers),
+  }
 }
 
 function parseJson(type: string, text: string): unknown {
@@ -55,6 +66,15 @@ function parseJson(type: string, text: string): unknown {
   } catch {
     return undefined
   }
+}
+
+/**
+ * Whether an answer was kept by a cache (RFC 9111 §5.1): it is as old as its `Date`.
+ *
+ * @param headers of the answer
+ */
+export function isCached({ age }: IncomingHttpHeaders): boolean {
+  return Number(single(age)) > 0
 }
 
 /**

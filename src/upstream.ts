@@ -6,7 +6,7 @@ import { Pool } from 'undici'
 import { readAuthorities } from './authorities.ts'
 import { UpstreamError } from './errors.ts'
 import type { UpstreamAnswer } from './upstream-answer.ts'
-import { readAnswer, single } from './upstream-answer.ts'
+import { isCached, readAnswer, single } from './upstream-answer.ts'
 
 /** What a request is for: each kind has connections of its own, so that none waits for another. */
 export type Lane = 'tokens' | 'lists' | 'identities'
@@ -56,9 +56,10 @@ export interface Upstream {
   /**
    * Sends for a published document, and insists on 200 and JSON.
    *
+   * @returns the answer, its `json` never undefined
    * @throws UpstreamError also for any other status or body
    */
-  fetchJson(request: UpstreamRequest): Promise<unknown>
+  fetchJson(request: UpstreamRequest): Promise<UpstreamAnswer>
   /**
    * Opens an answer that does not end, such as an event stream. The caller reads it, bounds it and
    * ends it by aborting.
@@ -191,10 +192,11 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     url: base.origin + prefix,
     send: (request) => exchange(request, false),
     async fetchJson(request) {
-      const { status, json } = await exchange(request, true)
+      const answer = await exchange(request, true)
+      const { status, json } = answer
       if (status !== 200) throw new UpstreamError('unexpected_status', `HTTP ${status}`, { status })
       if (json === undefined) throw new UpstreamError('not_json', 'the answer is not JSON')
-      return json
+      return answer
     },
     open,
     async close() {
@@ -209,9 +211,9 @@ function endOf(signal: AbortSignal): Promise<never> {
   })
 }
 
-/** RFC 9111 §5.1: with an `Age` the answer is as old as that, and its `Date` with it. */
+/** The server's time, where the answer tells it: a cache's `Date` is as old as the answer. */
 function dateOf(headers: IncomingHttpHeaders): string | undefined {
-  return Number(single(headers.age)) > 0 ? undefined : single(headers.date)
+  return isCached(headers) ? undefined : single(headers.date)
 }
 
 /** The system's own code (`ECONNREFUSED`, …), which holds neither URL nor credential. */

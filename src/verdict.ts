@@ -143,6 +143,7 @@ export type UnknownReason =
   | 'issued_before_known'
   | 'signal_pending'
   | 'tied_with_signal'
+  | 'dated_ahead'
   | 'policy_not_loaded'
   | 'replay_memory_full'
   | 'proof_before_start'

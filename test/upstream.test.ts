@@ -107,7 +107,7 @@ describe('an answer', () => {
     expect(server.count('/y')).toBe(0)
     // The next request is not the worse for it.
     server.on('/x', { ok: true })
-    expect(await upstream.fetchJson(get)).toEqual({ ok: true })
+    expect((await upstream.fetchJson(get)).json).toEqual({ ok: true })
   })
 
   test('has its Date told, whatever it is', async () => {

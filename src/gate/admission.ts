@@ -1,5 +1,5 @@
-import type { Bounds, Present } from '../revocation/decide.ts'
 import { mintEvidence } from '../revocation/decide.ts'
+import type { Bounds, Present } from '../revocation/facts.ts'
 import type { Feeds } from '../revocation/feeds.ts'
 import { lineageOf } from '../revocation/lineage.ts'
 import type { Claims } from '../token/claims.ts'

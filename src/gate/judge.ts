@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
-import type { Present } from '../revocation/decide.ts'
-import { decide, isForgotten } from '../revocation/decide.ts'
+import { decide, isDatedAhead, isForgotten } from '../revocation/decide.ts'
+import type { Present } from '../revocation/facts.ts'
 import type { Feeds } from '../revocation/feeds.ts'
 import type { Introspector } from '../revocation/introspect.ts'
 import type { Allow, Evidence, Unknown, UnknownReason, Verdict } from '../verdict.ts'
@@ -110,10 +110,12 @@ export function createJudge(parts: JudgeParts): Judge {
     return undecided(known, unknown(reason, 1, known.identity), terms)
   }
 
-  /** Only for a token that verified and that nobody called inactive or revoked. */
-  function undecided(known: Remembered, verdict: Unknown, { onUnknown }: Terms): Verdict {
+  /** Only for a token that verified, that is valid by now and that nobody called inactive. */
+  function undecided(known: Remembered, verdict: Unknown, { onUnknown, bounds }: Terms): Verdict {
     if (onUnknown !== 'allow' || isForgotten(known.judged, known.evidence)) return verdict
-    const evidence: Evidence = { kind: 'none', at: clock.monotonic() }
+    const at = clock.monotonic()
+    if (isDatedAhead(known.judged, present(at, false), bounds)) return verdict
+    const evidence: Evidence = { kind: 'none', at }
     return { outcome: 'allow', identity: known.identity, evidence }
   }
 

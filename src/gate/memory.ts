@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache'
-import type { JudgedToken } from '../revocation/decide.ts'
+import type { JudgedToken } from '../revocation/facts.ts'
 import type { Feed } from '../revocation/feed.ts'
 import type { Allow, Evidence, Identity } from '../verdict.ts'
 

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { Observer } from '../observe/observer.ts'
-import type { Mode } from '../revocation/decide.ts'
+import type { Mode } from '../revocation/facts.ts'
 
 /** A tenant: `account_id` and `project_id`. */
 export interface Tenant {

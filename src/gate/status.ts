@@ -1,5 +1,5 @@
 import type { ServerClock } from '../clock.ts'
-import type { Bounds, Mode } from '../revocation/decide.ts'
+import type { Bounds, Mode } from '../revocation/facts.ts'
 import type { FeedStatus, Feeds } from '../revocation/feeds.ts'
 import type { Introspector } from '../revocation/introspect.ts'
 import type { Issuer } from '../token/issuer.ts'

@@ -1,5 +1,5 @@
 import type { Target } from '../request/target.ts'
-import type { Bounds, Mode } from '../revocation/decide.ts'
+import type { Bounds, Mode } from '../revocation/facts.ts'
 import type { Deny, Identity, Proof } from '../verdict.ts'
 import { refuse } from '../verdict.ts'
 

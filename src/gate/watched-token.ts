@@ -1,6 +1,6 @@
 import type { Clock, ServerClock } from '../clock.ts'
-import type { Bounds, Present } from '../revocation/decide.ts'
 import { decide } from '../revocation/decide.ts'
+import type { Bounds, Present } from '../revocation/facts.ts'
 import type { Feed } from '../revocation/feed.ts'
 import type { Deny, Unknown, Verdict } from '../verdict.ts'
 import { deny, unknown } from '../verdict.ts'

@@ -1,6 +1,6 @@
 import type { TrustLevel } from '../identity/trust.ts'
 import type { Target } from '../request/target.ts'
-import type { Mode } from '../revocation/decide.ts'
+import type { Mode } from '../revocation/facts.ts'
 import type { HostPattern } from './host.ts'
 import type { PathPattern } from './pattern.ts'
 import type { Requirements } from './requirements.ts'

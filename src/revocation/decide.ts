@@ -1,77 +1,7 @@
 import type { DenyReason, Evidence, UnknownReason } from '../verdict.ts'
-import type { Lineage } from './lineage.ts'
+import type { Bounds, JudgedToken, Present, Suspicion, TenantKnowledge } from './facts.ts'
 
-/** The words of ZeroID's SDK: where an allow takes its evidence from. */
-export type Mode = 'hybrid' | 'local' | 'live'
-
-/** What is judged: the part of the claims that time and revocation bear on. Times in seconds. */
-export interface JudgedToken {
-  readonly issuedAt: number
-  readonly expiresAt: number
-  readonly notBefore: number | undefined
-  readonly missionId: string | undefined
-  readonly lineage: Lineage
-  /** The server said `active: false`, which is final. */
-  readonly inactive: boolean
-  /** It may have said so before and been forgotten: nothing but its word counts. */
-  readonly forgotten: boolean
-}
-
-/** Why tokens issued up to a moment need a word of the server, and from when on it counts. */
-export interface Suspicion {
-  /** `created_at` of the newest signal concerned; milliseconds, the server's clock. */
-  readonly at: number
-  /** When the gate learnt of it (monotonic): an answer asked for earlier does not count. */
-  readonly since: number
-  /** An answer asked for before this (monotonic) is good for one request only. */
-  readonly settledAt: number
-}
-
-/** What one tenant's feed knows. */
-export interface TenantKnowledge {
-  readonly state: 'connecting' | 'live' | 'lost'
-  /** When the feed was last proved to work (monotonic). */
-  readonly provedAt: number
-  /**
-   * Every signal created since then is known; milliseconds, the server's clock. What one from
-   * before revoked may have been issued up to the tie window later.
-   */
-  readonly knownSince: number
-  /** From when on (monotonic) an introspection covers what lies before `knownSince`. */
-  readonly knownFrom: number
-  /** The mark on a WIMSE URI. */
-  mark(subject: string): Suspicion | undefined
-  /** The newest revoking signal that names a mission. */
-  mission(id: string): Suspicion | undefined
-  /** The newest revoking signal of the tenant. */
-  readonly lastRevoking: Suspicion | undefined
-  /** Signals that arrived and are not applied yet. */
-  readonly pending: Suspicion | undefined
-}
-
-/** The present. */
-export interface Present {
-  /** The server's time, milliseconds since the epoch: not later than it is, by what is known. */
-  readonly now: number
-  /** The server's time: not earlier than it is. Differs where our own clocks disagree. */
-  readonly latest: number
-  /** Milliseconds that our monotonic clock may have missed, as in a suspension. */
-  readonly hidden: number
-  /** Monotonic: what is older has an age that cannot be told. */
-  readonly trustedFrom: number
-  /** Monotonic milliseconds. */
-  readonly monotonic: number
-  /** The evidence was obtained for the very request that is judged. */
-  readonly justAsked: boolean
-}
-
-/** The operator's bounds, milliseconds. */
-export interface Bounds {
-  readonly mode: Mode
-  readonly maxStaleness: number
-  readonly clockSkew: number
-}
-
+/** What becomes of a token, or whom to ask. */
 export type Decision =
   | { readonly say: 'allow'; readonly renew: boolean }
   | { readonly say: 'deny'; readonly reason: DenyReason }
@@ -101,6 +31,7 @@ const unknowns = {
   old: { say: 'unknown', reason: 'issued_before_known' },
   pending: { say: 'unknown', reason: 'signal_pending' },
   tied: { say: 'unknown', reason: 'tied_with_signal' },
+  early: { say: 'unknown', reason: 'dated_ahead' },
 } as const satisfies Record<string, Decision>
 
 /**
@@ -126,11 +57,10 @@ export function decide(
   if (now >= token.expiresAt * 1000 + bounds.clockSkew) return denials.expired
   if (token.inactive) return denials.inactive
   if (tenant !== undefined && isMarked(token, tenant)) return denials.revoked
-  const ahead = Math.max(token.issuedAt, token.notBefore ?? 0) * 1000 - latest
-  if (ahead > bounds.clockSkew) {
+  if (isDatedAhead(token, present, bounds)) {
     // The server signed it, so its clock may have moved since it last told us the time.
-    const mayBeTime = bounds.mode !== 'local' && !present.justAsked && ahead <= farthestAhead
-    return mayBeTime ? ask : denials.early
+    if (present.justAsked || aheadOf(token, latest) > farthestAhead) return denials.early
+    return bounds.mode === 'local' ? unknowns.early : ask
   }
 
   if (isForgotten(token, evidence)) return ask
@@ -152,6 +82,30 @@ export function isForgotten(
   evidence: Evidence | undefined,
 ): boolean {
   return token.forgotten && evidence?.kind !== 'introspected'
+}
+
+/**
+ * Whether a token is dated further ahead of the server's time than the leeway allows, by `nbf` or by
+ * `iat`: it is not valid yet, or what is known of the server's time is old.
+ *
+ * @param token what is judged
+ * @param present the clocks
+ * @param bounds the leeway
+ */
+export function isDatedAhead(
+  token: Pick<JudgedToken, 'issuedAt' | 'notBefore'>,
+  { latest }: Pick<Present, 'latest'>,
+  { clockSkew }: Pick<Bounds, 'clockSkew'>,
+): boolean {
+  return aheadOf(token, latest) > clockSkew
+}
+
+/** Milliseconds. */
+function aheadOf(
+  { issuedAt, notBefore }: Pick<JudgedToken, 'issuedAt' | 'notBefore'>,
+  latest: number,
+): number {
+  return Math.max(issuedAt, notBefore ?? 0) * 1000 - latest
 }
 
 /** A token issued in an earlier second than the signal is dead, whoever says otherwise. */

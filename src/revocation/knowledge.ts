@@ -1,5 +1,5 @@
-import type { Suspicion, TenantKnowledge } from './decide.ts'
 import { later, tieWindow } from './decide.ts'
+import type { Suspicion, TenantKnowledge } from './facts.ts'
 import { createMarks } from './marks.ts'
 
 /** What a tenant's feed knows, and how it learns. */

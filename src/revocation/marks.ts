@@ -1,5 +1,5 @@
-import type { Suspicion } from './decide.ts'
 import { later } from './decide.ts'
+import type { Suspicion } from './facts.ts'
 
 /** The marks of one tenant: "tokens of this subject issued up to T are dead". */
 export interface Marks {

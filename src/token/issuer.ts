@@ -46,14 +46,13 @@ export function createIssuer(options: IssuerOptions): Issuer {
 
   async function discover(): Promise<void> {
     try {
-      issuer = readIssuer(
-        await upstream.fetchJson({
-          method: 'GET',
-          path: '/.well-known/oauth-authorization-server',
-          timeout: 3_000,
-          limit: 262_144,
-        }),
-      )
+      const { json } = await upstream.fetchJson({
+        method: 'GET',
+        path: '/.well-known/oauth-authorization-server',
+        timeout: 3_000,
+        limit: 262_144,
+      })
+      issuer = readIssuer(json)
       problem = issuer === undefined ? 'the server metadata names no issuer' : undefined
     } catch (error) {
       problem = error instanceof Error ? error.message : 'failed'

@@ -56,8 +56,10 @@ export interface KeysOptions {
 const path = '/.well-known/jwks.json'
 const limit = 1_048_576
 const timeout = 3_000
-/** Seconds by which an `iat` may differ from our idea of the server's time. */
+/** Seconds by which an `iat` may be before the date of a set that its key came after. */
 const leeway = 5
+/** Seconds by which the server's clock may be ahead of what it last told. */
+const farthestAhead = 300
 
 const unknownKey = deny('unknown_key')
 const plausibleKid = /^[A-Za-z0-9._~:+=@-]{1,256}$/
@@ -77,10 +79,10 @@ export function createKeys(options: KeysOptions): Keys {
   let keys: ReadonlyMap<string, VerificationKey> = new Map()
   let generation = 0
   let loadedAt: number | undefined
-  /** Loads begun so far, and which of them brought the set in use. */
+  /** Loads begun so far, and which of them brought the set in use from the server itself. */
   let begun = 0
   let current = 0
-  /** The server's time, in seconds, when the set in use was asked for. */
+  /** The server's time, in seconds, of the set in use: not later than it was. */
   let currentAt = 0
   /** When an unknown `kid` last caused a load. */
   let provokedAt = Number.NEGATIVE_INFINITY
@@ -94,8 +96,8 @@ export function createKeys(options: KeysOptions): Keys {
     const askedAt = clock.monotonic()
     const number = ++begun
     try {
-      const body = await upstream.fetchJson({ method: 'GET', path, timeout, limit })
-      const fresh = await importKeys(body)
+      const answer = await upstream.fetchJson({ method: 'GET', path, timeout, limit })
+      const fresh = await importKeys(answer.json)
       if (fresh.size === 0) {
         problem = 'the key set holds no usable key'
         observer.keysReloaded?.('empty', keys.size)
@@ -105,9 +107,9 @@ export function createKeys(options: KeysOptions): Keys {
       if (!holdsAll(fresh, keys)) generation++
       keys = fresh
       loadedAt = clock.monotonic()
-      current = number
-      // Dated after the answer, whose `Date` may be the first to tell that our clock is wrong.
-      currentAt = (serverClock.now() - (clock.monotonic() - askedAt)) / 1000
+      // A cache's set may be older than the token that it was asked for.
+      current = answer.isCached ? 0 : number
+      currentAt = dateOf(answer.date, clock.monotonic() - askedAt) / 1000
       problem = undefined
       observer.keysReloaded?.('ok', keys.size)
     } catch (error) {
@@ -117,6 +119,15 @@ export function createKeys(options: KeysOptions): Keys {
       observer.keysReloaded?.(code, keys.size)
       observer.note?.('warn', 'JWKS could not be loaded; keeping the last set', { problem })
     }
+  }
+
+  /**
+   * The server says itself of when its answer is, in the clock that tokens are dated by. Of several
+   * replicas another one may have minted a token.
+   */
+  function dateOf(date: number | undefined, elapsed: number): number {
+    const slowest = serverClock.earliest() ?? Number.POSITIVE_INFINITY
+    return Math.min(date ?? serverClock.now() - elapsed, slowest - elapsed)
   }
 
   function reload(): Promise<void> {
@@ -178,9 +189,10 @@ export function createKeys(options: KeysOptions): Keys {
   }
 }
 
-/** `iat` is cut to whole seconds, and the server's clock may be behind ours. All in seconds. */
+/** All in seconds; `iat` is cut to whole ones. */
 function isWithin(issued: number | undefined, from: number, until: number): boolean {
-  return issued !== undefined && issued >= Math.floor(from) - leeway && issued <= until + leeway
+  if (issued === undefined) return false
+  return issued >= Math.floor(from) - leeway && issued <= until + farthestAhead
 }
 
 /** Whether each of these keys is in the set, and is the same. */

@@ -243,6 +243,22 @@ describe('GATE_ON_UNKNOWN=allow', () => {
     expect(gist(await check(token({ iss: '"https://other.example"' })))).toBe('wrong_issuer')
   })
 
+  test('never lets a token pass before its time', async () => {
+    const { check, token, server } = await startForge({ onUnknown: 'allow' })
+    await check(token())
+    await server.pause()
+    const nbf = String(Math.floor(Date.now() / 1000) + 60)
+    expect(gist(await check(token({ nbf })))).toBe('server_unreachable')
+    expect(evidenceOf(await check(token()))).toBe('none')
+  })
+
+  test('never lets a token pass before its time, in local mode either', async () => {
+    const { check, zeroid } = await startStack({ mode: 'local', onUnknown: 'allow' })
+    const nbf = Math.floor(Date.now() / 1000) + 60
+    expect(gist(await check(await zeroid.mint({ claims: { nbf } })))).toBe('dated_ahead')
+    expect(await check(await zeroid.mint())).toMatchObject({ outcome: 'allow' })
+  })
+
   test('does not let a token pass that expired while the server was asked', async () => {
     const clock = createFakeClock()
     const { check, token, server } = await startForge({ onUnknown: 'allow', clock })

@@ -1,14 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { Decision } from '../../src/revocation/decide.ts'
+import { decide, later, mintEvidence, tieWindow } from '../../src/revocation/decide.ts'
 import type {
   Bounds,
-  Decision,
   JudgedToken,
   Present,
   Suspicion,
   TenantKnowledge,
-} from '../../src/revocation/decide.ts'
-import { decide, later, mintEvidence, tieWindow } from '../../src/revocation/decide.ts'
+} from '../../src/revocation/facts.ts'
 import type { Evidence } from '../../src/verdict.ts'
 
 /** The server's time and the gate's monotonic time at which everything is judged. */
@@ -159,14 +159,24 @@ const times: Row[] = [
     'deny token_not_yet_valid',
   ],
   [
-    'an nbf beyond the leeway is too early where nobody may be asked',
+    'an nbf beyond the leeway cannot be judged where nobody may be asked',
     { ...notBefore(5_001), mode: 'local' },
+    'unknown dated_ahead',
+  ],
+  [
+    'an nbf of next week is too early where nobody may be asked, too',
+    { ...notBefore(300_001), mode: 'local' },
     'deny token_not_yet_valid',
   ],
   ['an nbf of next week is too early', notBefore(300_001), 'deny token_not_yet_valid'],
   ['an nbf within the leeway is no obstacle', notBefore(5_000), 'allow'],
   ['an nbf in the past is no obstacle', notBefore(-1), 'allow'],
   ['an iat beyond the leeway may be due to what the clocks tell: asked', issued(-6), 'ask'],
+  [
+    'an iat beyond the leeway cannot be judged where nobody may be asked',
+    { ...issued(-6), mode: 'local' },
+    'unknown dated_ahead',
+  ],
   ['an iat of next week is too early', issued(-301), 'deny token_not_yet_valid'],
   [
     'a token that is early and revoked is revoked',

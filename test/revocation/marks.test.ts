@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { Suspicion } from '../../src/revocation/decide.ts'
+import type { Suspicion } from '../../src/revocation/facts.ts'
 import { createKnowledge } from '../../src/revocation/knowledge.ts'
 import { createMarks } from '../../src/revocation/marks.ts'
 

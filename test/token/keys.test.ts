@@ -383,13 +383,43 @@ describe('an unknown kid', () => {
     expect(gist(await forge.check(strange(forge, 'stranger', { iat })))).toBe('unknown_key')
   })
 
+  test('that was withdrawn is a 401 throughout, however slow our clock is', async () => {
+    const clock = createFakeClock(Date.now() - 120_000)
+    const forge = await startForge({ clock })
+    const iat = String(Math.floor(Date.now() / 1000) - 60)
+    const body = JSON.stringify({ keys: [forge.ec.jwk, forge.rsa.jwk] })
+    const dated = { Date: new Date().toUTCString() }
+    forge.server.on(jwksPath, answering(200, 'application/json', body, dated))
+    for (const kid of ['one', 'other']) {
+      expect(gist(await forge.check(strange(forge, kid, { iat })))).toBe('unknown_key')
+    }
+  })
+
+  test('that is newer than the set which a cache keeps is a 503', async () => {
+    const forge = await startForge({ clock: createFakeClock() })
+    const keptAt = new Date(Date.now() - 60_000).toUTCString()
+    const body = JSON.stringify({ keys: [forge.ec.jwk, forge.rsa.jwk] })
+    const kept = { Date: keptAt, Age: '60' }
+    forge.server.on(jwksPath, answering(200, 'application/json', body, kept))
+    const issued = (ago: number): { iat: string } => ({
+      iat: String(Math.floor(Date.now() / 1000) - ago),
+    })
+    for (const kid of ['one', 'other']) {
+      expect(gist(await forge.check(strange(forge, kid, issued(30))))).toBe('key_not_seen_yet')
+      expect(gist(await forge.check(strange(forge, kid, issued(90))))).toBe('unknown_key')
+    }
+  })
+
   test('on a token from far in the future is a 401', async () => {
     const clock = createFakeClock()
     const forge = await startForge({ clock })
     await forge.check(strange(forge, 'stranger'))
     clock.advance(2_000)
-    const iat = String(Math.floor(clock.now() / 1000) + 60)
-    expect(gist(await forge.check(strange(forge, 'other', { iat })))).toBe('unknown_key')
+    const iat = (ahead: number): string => String(Math.floor(clock.now() / 1000) + ahead)
+    expect(gist(await forge.check(strange(forge, 'other', { iat: iat(310) })))).toBe('unknown_key')
+    // The server's clock may be ahead of what it last told.
+    const near = strange(forge, 'other', { iat: iat(60) })
+    expect(gist(await forge.check(near))).toBe('key_not_seen_yet')
   })
 })
 

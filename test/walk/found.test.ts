@@ -88,6 +88,21 @@ describe('a gate that was suspended (its monotonic clock stood still, ZeroID and
   })
 })
 
+test.each([
+  ['a clock that was set back hides a part of a suspension', -6_500, 31_000],
+  ["the server's clock is set ahead", 0, 20_000],
+])('local mode refuses no good token where %s', async (_title, step, passed) => {
+  const { clock, zeroid, check, pass } = await start({ mode: 'local' })
+  expect(await check(await zeroid.mint())).toMatchObject({ outcome: 'allow' })
+  clock.step(step)
+  if (step !== 0) clock.step(passed)
+  zeroid.clock.advance(passed)
+  const token = await zeroid.mint()
+  expect(await check(token)).toMatchObject({ outcome: 'unknown', reason: 'dated_ahead' })
+  await pass(6_000)
+  expect(await check(token)).toMatchObject({ outcome: 'allow' })
+})
+
 test('a token under a key made in the second of the last key load is not refused', async () => {
   const { clock, zeroid, check, pass } = await start()
   await pass(500)

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import type { Profile } from '../../src/emulator/index.ts'
-import type { Mode } from '../../src/revocation/decide.ts'
+import type { Mode } from '../../src/revocation/facts.ts'
 
 /** The bounds and habits of one walk; milliseconds. */
 export interface Terrain {

@@ -94,8 +94,6 @@ const recovery = 12_000
 const widestClockGap = 240_000
 /** What a poll may take beyond its period: the time passes in steps, and answers come after them. */
 const pollSlack = 1_000
-/** What may be said of a token from a future that nothing has told the gate of yet. */
-const fromTheFuture = ['token_not_yet_valid', 'unknown_key']
 const epoch = Date.UTC(2030, 0, 1)
 
 const faults: Record<FaultKind, Fault> = {
@@ -325,7 +323,7 @@ export async function startWorld(terrain: Terrain): Promise<World> {
 
   async function deniedRightly(token: Token, reason: string, active: boolean): Promise<void> {
     if (reason === 'token_inactive' || reason === 'revoked_by_signal') token.refused ??= reason
-    if (!active || (isStepUnheard() && fromTheFuture.includes(reason))) return
+    if (!active) return
     // The signal may be written and its revocation still to come.
     await Promise.all(revocations)
     if (!zeroid.active(token.jwt)) return

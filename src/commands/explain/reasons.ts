@@ -72,6 +72,7 @@ const reasons: Readonly<Record<DenyReason | UnknownReason, Reason>> = {
   feed_not_live: { check: 'evidence', text: 'the signals of this tenant are not being followed' },
   issued_before_known: { check: 'evidence', text: 'issued before the gate knew all signals' },
   signal_pending: { check: 'evidence', text: 'a signal came in and is not applied yet' },
+  dated_ahead: { check: 'times', text: "dated ahead of what is known of ZeroID's time" },
   tied_with_signal: { check: 'evidence', text: 'issued in the same moment as a signal' },
   proof_missing: { check: 'proof', text: 'bound to a key, and no DPoP proof came with it' },
   several_proofs: { check: 'proof', text: 'more than one DPoP header' },
