@@ -258,6 +258,18 @@ describe('the metrics', () => {
     admin.close()
   })
 
+  test('stand beside a readiness that tells ages in whole milliseconds', async () => {
+    const { status } = (await startMeasured()).gate
+    const aged = { ...status(), keys: { ...status().keys, age: 1_445.330_02 } }
+    const admin = createAdmin(() => aged, createMetrics())
+    const url = await listen(admin, { host: '127.0.0.1', port: 0 })
+    const ready = await fetch(`${url}/ready`)
+    expect(ready.headers.get('content-type')).toBe('application/json')
+    expect(await ready.json()).toMatchObject({ keys: { age: 1_445 } })
+    admin.closeAllConnections()
+    admin.close()
+  })
+
   test('count the loads of keys that failed, by why', async () => {
     const { metrics, server, check, ec, payload } = await startMeasured()
     server.on(jwksPath, answering(302, 'text/html', '', { Location: '/' }))
