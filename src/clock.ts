@@ -85,9 +85,10 @@ export interface ServerClock {
 }
 
 /**
- * Follows the server's clock. Within the leeway our own clock is used as it is, so that a `Date`
- * header's whole seconds add no jitter; past it the difference is made up, so that a gate whose
- * clock is wrong by minutes refuses no good token.
+ * Follows the server's clock. Within the leeway our own clock is used where it is right or ahead, so
+ * that a `Date` header's whole seconds add no jitter; a slow one would let tokens outlive their leeway.
+ * Past it the difference is made up in both directions, so that a gate whose clock is wrong by minutes
+ * refuses no good token.
  *
  * A `Date` ahead of all others counts at once, and what is older than it has an age that cannot be
  * told. One that is behind them lowers `now` at once and `latest` only when it has stood for a
@@ -122,7 +123,8 @@ export function createServerClock(clock: Clock, leeway: number): ServerClock {
     const hidden = hiddenAt(wall, monotonic)
     if (!believed) return { now: wall, latest: wall, hidden }
     const earliest = known.low + monotonic
-    const now = Math.abs(earliest - wall) > leeway ? earliest : wall
+    const isWithin = Math.abs(earliest - wall) <= leeway
+    const now = isWithin ? Math.max(wall, earliest - datePrecision / 2) : earliest
     return { now, latest: Math.max(now, known.high + monotonic + hidden), hidden }
   }
 

@@ -32,11 +32,27 @@ describe('the estimate of the server time', () => {
     expect(server.offset()).toBe(0)
   })
 
-  test('is our own clock within the leeway', () => {
-    const { clock, server, tell } = pair(4_000)
+  test('is our own clock where that is ahead within the leeway', () => {
+    const { clock, server, tell } = pair(-4_000)
     tell()
     expect(server.now()).toBe(clock.now())
+  })
+
+  test('is that of the server, less what Date leaves open, where our own is slow', () => {
+    const { server, tell } = pair(4_000)
+    tell()
+    expect(server.now()).toBe(start + 4_000)
     expect(server.latest()).toBe(start + 4_500)
+  })
+
+  test('is neither behind ours nor ahead of the server, whatever part of a second Date leaves out', () => {
+    for (const part of [0, 1, 250, 499, 500, 999]) {
+      const { clock, server, tell } = pair(part)
+      clock.advance(part)
+      tell()
+      expect(server.now() - clock.now()).toBeLessThanOrEqual(part)
+      expect(server.now()).toBeGreaterThanOrEqual(clock.now())
+    }
   })
 
   test('makes up a difference past the leeway, in both directions', () => {
