@@ -32,8 +32,7 @@ export function zeroid<const O extends core.ZeroidOptions>(
     if (entry.answer !== undefined) return respond(entry.answer)
     core.noteEntry(c, entry)
     c.set('zeroid', entry.agent)
-    await next()
-    return follow?.()
+    return await next().finally(follow)
   }
   return Object.assign(middleware as MiddlewareHandler<EnvOf<O>>, { gate: reception.gate })
 }

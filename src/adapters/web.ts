@@ -18,11 +18,14 @@ export interface Exchange {
   readonly follow?: () => void
 }
 
-/** What `@hono/node-server` gives along. */
+/** What `@hono/node-server` gives along; a WebSocket handshake has no answer but its socket. */
 interface NodeBindings {
   readonly incoming?: IncomingMessage
-  readonly outgoing?: ServerResponse
+  readonly outgoing?: ServerResponse | undefined
 }
+
+/** The same request asked about twice is the same: its proof is good for both. */
+const fetched = new WeakMap<Request, IncomingRequest>()
 
 /**
  * The request and the answer behind a context: Node's own where there are such, since a Fetch
@@ -32,22 +35,28 @@ interface NodeBindings {
  */
 export function exchangeOf(c: WebContext): Exchange {
   const { incoming, outgoing } = (c.env ?? {}) as NodeBindings
-  if (incoming !== undefined && outgoing !== undefined) {
-    return { request: incoming, response: outgoing }
+  if (incoming !== undefined) {
+    return { request: incoming, response: outgoing ?? incoming.socket }
   }
-  const { headers, method, url, signal } = c.req.raw
+  return { request: requestOf(c), ...answerOf(c, c.req.raw.signal) }
+}
+
+function requestOf(c: WebContext): IncomingRequest {
+  const { headers, method, url } = c.req.raw
   const [, scheme = '', host = '', path = '/'] = /^([a-z]+):\/\/([^/?#]*)([^?#]*)/.exec(url) ?? []
   const named = headers.has('host') ? [] : ['host', host]
-  return {
-    request: {
-      rawHeaders: [...[...headers].flat(), ...named],
-      method,
-      url: path,
-      socket: { encrypted: scheme === 'https' },
-      peek: (limit) => peekCopy(c.req.raw, limit),
-    },
-    ...answerOf(c, signal),
+  const rawHeaders = [...[...headers].flat(), ...named]
+  const known = fetched.get(c.req.raw)
+  if (known !== undefined) return Object.assign(known, { rawHeaders })
+  const request: IncomingRequest = {
+    rawHeaders,
+    method,
+    url: path,
+    socket: { encrypted: scheme === 'https' },
+    peek: (limit) => peekCopy(c.req.raw, limit),
   }
+  fetched.set(c.req.raw, request)
+  return request
 }
 
 /** Without Node an answer is over when its body is, or when its client leaves. */
@@ -67,8 +76,10 @@ function answerOf(
       once: (_event, listener) => over.signal.addEventListener('abort', listener, { once: true }),
     },
     follow() {
-      const { body } = c.res
-      if (body === null) end()
+      const { body, status } = c.res
+      // The socket that takes over from a 101 outlives it; nobody reads the body of a HEAD.
+      if (status === 101) return
+      if (body === null || c.req.raw.method === 'HEAD') end()
       else c.res = new Response(tellingItsEnd(body, end), c.res)
     },
   }

@@ -3,6 +3,7 @@ import { stream } from 'hono/streaming'
 import { describe, expect, test } from 'vitest'
 import { identityOf, zeroid } from '../../src/adapters/hono.ts'
 import type { Gate } from '../../src/gate.ts'
+import { makeProofKey, proof } from '../helpers/proofs.ts'
 import { startStack } from '../helpers/stack.ts'
 import { until } from '../helpers/until.ts'
 
@@ -24,6 +25,9 @@ function siteOf(gate: Gate, token: string): Site {
   app.get('/nothing', (c) => c.body(null, 204))
   app.get('/throw', () => {
     throw new Error('mine')
+  })
+  app.get('/throw-text', () => {
+    throw 'no error at all'
   })
   app.get('/stream', (c) =>
     stream(c, async (out) => {
@@ -67,6 +71,18 @@ describe('without a server an answer is over', () => {
     },
   )
 
+  test('when it is that of a HEAD, whose body nobody reads', async () => {
+    const { ask, watches } = await site()
+    expect((await ask('/json', { method: 'HEAD' })).status).toBe(201)
+    expect(watches()).toBe(0)
+  })
+
+  test('when a handler throws what is no error', async () => {
+    const { ask, watches } = await site()
+    await expect(ask('/throw-text')).rejects.toBe('no error at all')
+    expect(watches()).toBe(0)
+  })
+
   test('when nobody wants to read on', async () => {
     const { ask, watches } = await site()
     const answer = await ask('/stream')
@@ -96,4 +112,17 @@ describe('without a server an answer is over', () => {
     expect(await answer.text()).toBe('opentoken_inactive')
     expect(watches()).toBe(0)
   })
+})
+
+test('without a server a request that passes twice needs one proof', async () => {
+  const { zeroid: server, gate } = await startStack()
+  const key = makeProofKey()
+  const token = await server.mint({ boundTo: key.thumbprint })
+  const app = new Hono().use(zeroid({ gate })).use(zeroid({ gate }))
+  app.get('/', (c) => c.text('in'))
+  const ask = async (dpop: string): Promise<number> =>
+    (await app.request('http://x/', { headers: { authorization: `DPoP ${token}`, dpop } })).status
+  const one = proof({ key, url: 'http://x/', token })
+  expect(await ask(one)).toBe(200)
+  expect(await ask(one)).toBe(401)
 })
