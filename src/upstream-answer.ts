@@ -9,7 +9,8 @@ export interface UpstreamAnswer {
   readonly json: unknown
   /** `Date`, milliseconds since the epoch: of a cache's answer too, which is as old as that. */
   readonly date: number | undefined
-  readonly isCached: boolean
+  /** `Age`, milliseconds: the answer comes out of a cache; undefined: from the server itself. */
+  readonly age: number | undefined
 }
 
 /**
@@ -55,7 +56,7 @@ export async function readAnswer(
     status,
     json,
     date: Number.isNaN(date) ? undefined : date,
-    isCached: isCached(answer.headers),
+    age: ageOf(answer.headers),
   }
 }
 
@@ -69,12 +70,16 @@ function parseJson(type: string, text: string): unknown {
 }
 
 /**
- * Whether an answer was kept by a cache (RFC 9111 §5.1): it is as old as its `Date`.
+ * How old an answer is that comes out of a cache (RFC 9111 §5.1).
  *
  * @param headers of the answer
+ * @returns milliseconds, 0 where it cannot be read; undefined: it comes from the server itself
  */
-export function isCached({ age }: IncomingHttpHeaders): boolean {
-  return Number(single(age)) > 0
+export function ageOf({ age }: IncomingHttpHeaders): number | undefined {
+  if (age === undefined) return undefined
+  const [first = ''] = String(age).split(',', 1)
+  const seconds = Number(first)
+  return seconds > 0 ? seconds * 1000 : 0
 }
 
 /**

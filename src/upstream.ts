@@ -6,7 +6,7 @@ import { Pool } from 'undici'
 import { readAuthorities } from './authorities.ts'
 import { UpstreamError } from './errors.ts'
 import type { UpstreamAnswer } from './upstream-answer.ts'
-import { isCached, readAnswer, single } from './upstream-answer.ts'
+import { ageOf, readAnswer, single } from './upstream-answer.ts'
 
 /** What a request is for: each kind has connections of its own, so that none waits for another. */
 export type Lane = 'tokens' | 'lists' | 'identities'
@@ -79,8 +79,8 @@ export interface UpstreamOptions {
   /** Connections at most, default 64 each. */
   readonly connections?: Readonly<Record<Lane, number>>
   /**
-   * Told the `Date` header of every answer that is no cache's, milliseconds since its request was
-   * sent, and whether it is a published document, which a cache may have kept all the same.
+   * Told the `Date` header of every answer, milliseconds since its request was sent, and whether it
+   * is a published document, which a cache may have kept, or says itself that one did.
    */
   readonly onDate?: (date: string | undefined, elapsed: number, published: boolean) => void
 }
@@ -112,6 +112,12 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   // Streams stay open: they have connections of their own, so that they never wait for each other.
   const streams = new Pool(base.origin, { ...connection, connections: null })
 
+  /** A cache's `Date` is as old as its answer, and tells no more than a published document's. */
+  function tellDate(headers: IncomingHttpHeaders, elapsed: number, published: boolean): void {
+    const isOld = (ageOf(headers) ?? 0) > 0
+    options.onDate?.(single(headers.date), elapsed, published || isOld)
+  }
+
   async function open(request: UpstreamStreamRequest): Promise<UpstreamStream> {
     const late = new AbortController()
     const sentAt = performance.now()
@@ -121,7 +127,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
         request,
         AbortSignal.any([late.signal, request.signal]),
       )
-      options.onDate?.(dateOf(headers), performance.now() - sentAt, false)
+      tellDate(headers, performance.now() - sentAt, false)
       return { status, contentType: single(headers['content-type']) ?? '', body }
     } catch (error) {
       if (late.signal.aborted) {
@@ -167,6 +173,8 @@ export function createUpstream(options: UpstreamOptions): Upstream {
           headers: {
             accept: 'application/json',
             'accept-encoding': 'identity',
+            // RFC 9111 §5.2.1.4: a cache on the way must ask the server whether it is still so.
+            'cache-control': 'no-cache',
             ...request.headers,
           },
           body: request.body ?? null,
@@ -175,7 +183,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
         // The pool looks at the signal of a request only when it has a connection for it.
         endOf(deadline.signal),
       ])
-      options.onDate?.(dateOf(answer.headers), performance.now() - sentAt, published)
+      tellDate(answer.headers, performance.now() - sentAt, published)
       return await readAnswer(answer, request.limit, () => deadline.abort())
     } catch (error) {
       if (error instanceof UpstreamError) throw error
@@ -209,11 +217,6 @@ function endOf(signal: AbortSignal): Promise<never> {
   return new Promise((_resolve, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason), { once: true })
   })
-}
-
-/** The server's time, where the answer tells it: a cache's `Date` is as old as the answer. */
-function dateOf(headers: IncomingHttpHeaders): string | undefined {
-  return isCached(headers) ? undefined : single(headers.date)
 }
 
 /** The system's own code (`ECONNREFUSED`, …), which holds neither URL nor credential. */

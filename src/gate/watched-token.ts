@@ -55,6 +55,7 @@ export function createWatchedToken(
   let followed: Feed | undefined
   let unfollow: () => void = () => {}
   let cancel: () => void = () => {}
+  let cancelDeadline: () => void = () => {}
   /** When the evidence of the last allow was obtained (monotonic). */
   let soundAt = known.evidence?.at ?? clock.monotonic()
   /** Milliseconds until an undecided token is judged again. */
@@ -99,6 +100,7 @@ export function createWatchedToken(
     else {
       // Allowed for the moment: an answer obtained so soon after a signal is not the last word.
       soundAt = verdict.evidence.at
+      setDeadline(now)
       retry()
     }
   }
@@ -107,9 +109,27 @@ export function createWatchedToken(
   function rest(now: number): void {
     const proved = bounds.mode === 'local' ? known.feed?.knowledge.provedAt : undefined
     soundAt = proved ?? known.evidence?.at ?? now
+    setDeadline(now)
     patience = firstPatience
     const half = soundAt + bounds.maxStaleness / 2 - now
     sleep(Math.max(bounds.maxStaleness / 8, half))
+  }
+
+  /** Whatever is being asked or waited for: nothing rests on older evidence than the bound. */
+  function setDeadline(now: number): void {
+    cancelDeadline()
+    cancelDeadline = clock.after(Math.max(1, soundAt + bounds.maxStaleness + 1 - now), tooOld)
+  }
+
+  function tooOld(): void {
+    const now = clock.monotonic()
+    const decision = decideNow(now)
+    if (decision.say === 'deny') end(deny(decision.reason))
+    // A request may have brought newer evidence, or a list a newer proof.
+    else if (decision.say === 'allow') rest(now)
+    else if (terms.onUnknown !== 'allow') {
+      end(unknown(decision.say === 'unknown' ? decision.reason : 'server_unreachable'))
+    }
   }
 
   function retry(): void {
@@ -145,6 +165,7 @@ export function createWatchedToken(
   function stop(): void {
     stopped = true
     cancel()
+    cancelDeadline()
     unfollow()
   }
 
@@ -153,5 +174,6 @@ export function createWatchedToken(
     onEnd(why)
   }
 
+  setDeadline(clock.monotonic())
   return { look, stop }
 }

@@ -28,7 +28,7 @@ export interface Observer {
   /** An introspection ended after `seconds`. */
   introspection?(result: IntrospectionResult, seconds: number): void
   /** A reload of the key set ended. */
-  keysReloaded?(result: 'ok' | 'empty' | UpstreamErrorCode, keys: number): void
+  keysReloaded?(result: 'ok' | 'empty' | 'stale' | UpstreamErrorCode, keys: number): void
   /** A signal came in for the first time, or was of no concern. */
   signal?(kind: SignalKind, via: 'stream' | 'list'): void
   /** A signal that only the list brought although the stream was live: a replica or a full queue. */

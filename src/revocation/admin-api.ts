@@ -38,6 +38,8 @@ export interface AdminApiOptions {
 
 const listAnswer = z.object({ signals: z.array(z.unknown()).max(500).nullable() })
 const identityAnswer = z.object({ wimse_uri: z.string().min(1) })
+/** ZeroID's problem details (RFC 9457) for an identity that is not the tenant's. */
+const noIdentity = z.object({ status: z.literal(404), detail: z.string().regex(/identity/i) })
 const timeout = 3_000
 /** Longest page that is read, in bytes: whatever JSON it holds is parsed in some 50 ms. */
 const longestPage = 524_288
@@ -70,6 +72,12 @@ export function createAdminApi({ upstream, credentials, prefix }: AdminApiOption
     const request = { method: 'GET', path: prefix + path, headers, timeout, ...bounds } as const
     const answer = await upstream.send(request)
     note(answer.status, headers.authorization)
+    // What was so a while ago proves nothing, and clears nobody.
+    if ((answer.age ?? 0) > 0) {
+      throw new UpstreamError('unexpected_body', 'the answer comes out of a cache', {
+        status: answer.status,
+      })
+    }
     return answer
   }
 
@@ -109,8 +117,8 @@ export function createAdminApi({ upstream, credentials, prefix }: AdminApiOption
         lane: 'identities',
         limit: 262_144,
       })
-      // Only the server's own word, which is JSON, may clear a signal; a proxy's 404 may not.
-      if (status === 404 && json !== undefined) return undefined
+      // Only the server's own word may clear a signal; a gateway that knows no such route may not.
+      if (status === 404 && noIdentity.safeParse(json).success) return undefined
       if (status !== 200)
         throw new UpstreamError('unexpected_status', `identity: HTTP ${status}`, { status })
       const answer = identityAnswer.safeParse(json)

@@ -59,8 +59,8 @@ export function decide(
   if (tenant !== undefined && isMarked(token, tenant)) return denials.revoked
   if (isDatedAhead(token, present, bounds)) {
     // The server signed it, so its clock may have moved since it last told us the time.
-    if (present.justAsked || aheadOf(token, latest) > farthestAhead) return denials.early
-    return bounds.mode === 'local' ? unknowns.early : ask
+    if (aheadOf(token, latest) > farthestAhead) return denials.early
+    return present.justAsked || bounds.mode === 'local' ? unknowns.early : ask
   }
 
   if (isForgotten(token, evidence)) return ask
@@ -187,7 +187,8 @@ function doubtOf(token: JudgedToken, tenant: TenantKnowledge): Suspicion | undef
 /** A token issued clearly after the signal is none of its business. */
 function concerning(token: JudgedToken, suspicion: Suspicion | undefined): Suspicion | undefined {
   if (suspicion === undefined) return undefined
-  return token.issuedAt * 1000 <= suspicion.at + tieWindow ? suspicion : undefined
+  const upTo = suspicion.upTo ?? suspicion.at
+  return token.issuedAt * 1000 <= upTo + tieWindow ? suspicion : undefined
 }
 
 /**
@@ -198,8 +199,11 @@ function concerning(token: JudgedToken, suspicion: Suspicion | undefined): Suspi
  */
 export function later(a: Suspicion | undefined, b: Suspicion | undefined): Suspicion | undefined {
   if (a === undefined || b === undefined) return a ?? b
+  const at = Math.max(a.at, b.at)
+  const upTo = Math.max(a.upTo ?? a.at, b.upTo ?? b.at)
   return {
-    at: Math.max(a.at, b.at),
+    at,
+    ...(upTo > at ? { upTo } : {}),
     since: Math.max(a.since, b.since),
     settledAt: Math.max(a.settledAt, b.settledAt),
   }

@@ -20,6 +20,11 @@ export interface JudgedToken {
 export interface Suspicion {
   /** `created_at` of the newest signal concerned; milliseconds, the server's clock. */
   readonly at: number
+  /**
+   * What was issued up to then is in doubt, though it may be younger than `at`: the server's clock
+   * was set, or its replicas disagree. Milliseconds, the server's clock; default `at`.
+   */
+  readonly upTo?: number
   /** When the gate learnt of it (monotonic): an answer asked for earlier does not count. */
   readonly since: number
   /** An answer asked for before this (monotonic) is good for one request only. */

@@ -67,7 +67,7 @@ export interface FeedOptions {
  */
 export function createFeed(options: FeedOptions): Feed {
   const { tenant, api, clock, serverClock, observer } = options
-  const knowledge = createKnowledge()
+  const knowledge = createKnowledge({ since: clock.monotonic() })
   const identities = createIdentities({
     clock,
     lookUp: (id) => api.wimseUri(tenant, id),

@@ -35,6 +35,8 @@ export interface IntakeOptions {
 const remembered = 60_000
 /** Milliseconds by which `created_at` may lie ahead of the server's `Date`, which has seconds only. */
 const dateTolerance = 1_000
+/** What clocks differ by beyond this is not made up, in milliseconds. */
+const farthestApart = 300_000
 /** Milliseconds after which a listed signal is not expected on the stream any more. */
 const streamGrace = 2_000
 
@@ -67,7 +69,7 @@ export function createIntake(options: IntakeOptions): Intake {
   }
 
   function revoke(signal: Signal, via: 'stream' | 'list'): void {
-    const suspicion = suspicionOf(signal.createdAt)
+    const suspicion = suspicionOf(signal.createdAt, via)
     if (signal.identityId === undefined) {
       warn('a signal names no identity; everybody issued before it is asked about')
       knowledge.suspectEverybody(suspicion)
@@ -109,7 +111,7 @@ export function createIntake(options: IntakeOptions): Intake {
   }
 
   /** A date that cannot be read, or lies ahead of the server's own, counts as the server's `Date`. */
-  function suspicionOf(createdAt: number | undefined): Suspicion {
+  function suspicionOf(createdAt: number | undefined, via: 'stream' | 'list' = 'list'): Suspicion {
     // Where no `Date` was ever seen, the signal's own word is better than our clock.
     const date = serverClock.date() ?? createdAt ?? serverClock.now()
     const at = createdAt === undefined || createdAt > date + dateTolerance ? date : createdAt
@@ -117,7 +119,20 @@ export function createIntake(options: IntakeOptions): Intake {
     // Where clocks disagree `date` is the latest reading, and the signal may be younger.
     const age = (serverClock.earliest() ?? date) - at
     const unsettled = Math.min(tieWindow, Math.max(0, tieWindow - age))
-    return { at, since, settledAt: since + unsettled }
+    const upTo = createdAt === undefined ? at : doubtfulUpTo(createdAt, date, via)
+    const settledAt = since + unsettled
+    return upTo > at ? { at, upTo, since, settledAt } : { at, since, settledAt }
+  }
+
+  /**
+   * A signal is younger than every token that was there before it, whatever their dates say. One
+   * that is ahead of the last `Date` tells that the server's clock was set since, or that ours stood
+   * still. One that the stream brings is new: where it seems old, clocks disagree or it was held up.
+   */
+  function doubtfulUpTo(createdAt: number, date: number, via: 'stream' | 'list'): number {
+    const age = date - createdAt
+    if (Math.abs(age) > farthestApart) return Math.min(createdAt, date)
+    return via === 'stream' && age > tieWindow ? date : createdAt
   }
 
   function suspectEverybody(key: string): void {

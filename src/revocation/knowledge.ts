@@ -42,6 +42,8 @@ export interface KnowledgeOptions {
   readonly maxMissions?: number
   /** Signals at most whose subject is looked up; past it everybody is suspect. Default 10 000. */
   readonly maxPending?: number
+  /** When it begins (monotonic), default always: what was answered before covers nothing. */
+  readonly since?: number
 }
 
 /**
@@ -49,13 +51,14 @@ export interface KnowledgeOptions {
  */
 export function createKnowledge(options: KnowledgeOptions = {}): Knowledge {
   const { maxMarks = 200_000, maxMissions = 20_000, maxPending = 10_000 } = options
+  const { since: begun = Number.NEGATIVE_INFINITY } = options
   const pending = new Set<string>()
   let pendingDoubt: Suspicion | undefined
   let everybody: Suspicion | undefined
   let state: TenantKnowledge['state'] = 'connecting'
   let provedAt = Number.NEGATIVE_INFINITY
   let knownSince = Number.POSITIVE_INFINITY
-  let knownFrom = Number.NEGATIVE_INFINITY
+  let knownFrom = begun
   let lastRevoking: Suspicion | undefined
 
   // What a dropped mark stood for is asked of the server instead.

@@ -3,6 +3,7 @@ import type { Clock, ServerClock } from '../clock.ts'
 import { UpstreamError } from '../errors.ts'
 import type { Observer } from '../observe/observer.ts'
 import type { Upstream } from '../upstream.ts'
+import type { UpstreamAnswer } from '../upstream-answer.ts'
 import type { Deny, Unknown } from '../verdict.ts'
 import { deny, unknown } from '../verdict.ts'
 import type { VerificationKey } from './jwks.ts'
@@ -84,6 +85,8 @@ export function createKeys(options: KeysOptions): Keys {
   let current = 0
   /** The server's time, in seconds, of the set in use: not later than it was. */
   let currentAt = 0
+  /** When the set in use was made, at the latest (monotonic). */
+  let madeAt = Number.NEGATIVE_INFINITY
   /** When an unknown `kid` last caused a load. */
   let provokedAt = Number.NEGATIVE_INFINITY
   let problem: string | undefined
@@ -104,12 +107,20 @@ export function createKeys(options: KeysOptions): Keys {
         observer.note?.('error', 'JWKS holds no usable ES256 or RS256 key; keeping the last set')
         return
       }
+      // By the monotonic clock: whatever `Date` says, a key that was withdrawn must not come back.
+      const made = answer.age === undefined ? askedAt : clock.monotonic() - answer.age
+      if (answer.age !== undefined && made < madeAt) {
+        problem = undefined
+        observer.keysReloaded?.('stale', keys.size)
+        return
+      }
+      madeAt = made
       if (!holdsAll(fresh, keys)) generation++
       keys = fresh
       loadedAt = clock.monotonic()
       // A cache's set may be older than the token that it was asked for.
-      current = answer.isCached ? 0 : number
-      currentAt = dateOf(answer.date, clock.monotonic() - askedAt) / 1000
+      current = answer.age === undefined ? number : 0
+      currentAt = dateOf(answer, clock.monotonic() - askedAt, serverClock) / 1000
       problem = undefined
       observer.keysReloaded?.('ok', keys.size)
     } catch (error) {
@@ -119,15 +130,6 @@ export function createKeys(options: KeysOptions): Keys {
       observer.keysReloaded?.(code, keys.size)
       observer.note?.('warn', 'JWKS could not be loaded; keeping the last set', { problem })
     }
-  }
-
-  /**
-   * The server says itself of when its answer is, in the clock that tokens are dated by. Of several
-   * replicas another one may have minted a token.
-   */
-  function dateOf(date: number | undefined, elapsed: number): number {
-    const slowest = serverClock.earliest() ?? Number.POSITIVE_INFINITY
-    return Math.min(date ?? serverClock.now() - elapsed, slowest - elapsed)
   }
 
   function reload(): Promise<void> {
@@ -187,6 +189,21 @@ export function createKeys(options: KeysOptions): Keys {
       cancelRefresh()
     },
   }
+}
+
+/**
+ * The server says itself of when its answer is, in the clock that tokens are dated by. Of several
+ * replicas another one may have minted a token, and some caches write a `Date` of their own.
+ */
+function dateOf(
+  { date = Number.POSITIVE_INFINITY, age }: UpstreamAnswer,
+  elapsed: number,
+  clock: ServerClock,
+): number {
+  const believed = clock.now() - elapsed - (age ?? 0)
+  const slowest = (clock.earliest() ?? Number.POSITIVE_INFINITY) - elapsed
+  const isOwnWord = age === undefined && date !== Number.POSITIVE_INFINITY
+  return Math.min(date, slowest, isOwnWord ? Number.POSITIVE_INFINITY : believed)
 }
 
 /** All in seconds; `iat` is cut to whole ones. */

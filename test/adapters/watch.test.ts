@@ -118,6 +118,36 @@ describe('a watched allow', () => {
     expect(reasonOf(watched)).toEqual(['token_inactive', 'token_inactive'])
   })
 
+  test('ends at the bound while the server hangs', async () => {
+    const { zeroid, watch, clock } = await start(asking)
+    const token = await zeroid.mint()
+    const watched = await watch(token)
+    await zeroid.revoke(token)
+    const asked = zeroid.requests.count('introspect')
+    zeroid.faults.set('introspect', { hang: true })
+    clock.advance(20_000)
+    await until(() => zeroid.requests.count('introspect') > asked)
+    // The question is still open.
+    clock.advance(10_002)
+    expect(reasonOf(watched)).toEqual(['temporarily_unavailable', 'server_unreachable'])
+  })
+
+  test('ends at the bound where nothing proves the feed, in local mode', async () => {
+    const { zeroid, gate, allow, clock } = await start({ mode: 'local' })
+    const token = await zeroid.mint()
+    await gate.check(bearer(token))
+    await until(() => gate.status().tenants[0]?.state === 'live')
+    const verdict = await allow(token)
+    const watched = gate.watch(verdict, bearer(token))
+    await zeroid.pause()
+    await until(
+      () => watched.signal.aborted,
+      () => clock.advance(50),
+    )
+    expect(clock.monotonic() - verdict.evidence.at).toBeLessThanOrEqual(30_100)
+    expect(reasonOf(watched)).toEqual(['temporarily_unavailable', 'feed_not_live'])
+  })
+
   test('is kept as fresh as the place asks for that it was given at', async () => {
     const { zeroid, gate, clock } = await start(asking)
     const terms = gate.terms({ mode: 'live', maxStaleness: 5_000 })
@@ -315,13 +345,13 @@ describe('a watched allow', () => {
 })
 
 describe('what watching costs', () => {
-  test('a thousand watches of a token set one timer', async () => {
+  test('a thousand watches of a token set two timers', async () => {
     const { zeroid, allow, gate, clock } = await start(asking)
     const token = await zeroid.mint()
     const verdict = await allow(token)
     const before = clock.timers()
     const watches = Array.from({ length: 1_000 }, () => gate.watch(verdict, bearer(token)))
-    expect([gate.status().watches, clock.timers() - before]).toEqual([1_000, 1])
+    expect([gate.status().watches, clock.timers() - before]).toEqual([1_000, 2])
     for (const watch of watches) watch.release()
     expect([gate.status().watches, clock.timers() - before]).toEqual([0, 0])
   })

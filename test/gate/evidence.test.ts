@@ -1,11 +1,18 @@
 import { describe, expect, test, vi } from 'vitest'
 import type { Verdict } from '../../src/verdict.ts'
 import { createFakeClock } from '../helpers/clock.ts'
-import { gist, startForge } from '../helpers/forge.ts'
+import {
+  createSigningKey,
+  gist,
+  headerOf,
+  payloadText,
+  seal,
+  startForge,
+} from '../helpers/forge.ts'
 import { createHold } from '../helpers/hold.ts'
 import type { Route } from '../helpers/server.ts'
-import { answering, introspectPath, sendJson } from '../helpers/server.ts'
-import { bearer, createRecorder, startStack } from '../helpers/stack.ts'
+import { answering, introspectPath, jwksPath, sendJson, startServer } from '../helpers/server.ts'
+import { bearer, createRecorder, openDoor, startStack } from '../helpers/stack.ts'
 
 const bound = 30_000
 const longLived = { exp: '9999999999' }
@@ -456,4 +463,17 @@ describe('the memory', () => {
     expect(new Set(verdicts.map((verdict) => verdict.identity)).size).toBe(1)
     expect(gate.status().tokens).toBe(1)
   })
+})
+
+test('a fast clock refuses no good token, also where the first Date comes out of a cache', async () => {
+  const ec = createSigningKey('ES256', 'ec-1')
+  const server = await startServer(Date.now)
+  const kept = { Age: '5', Date: new Date(Date.now() - 5_000).toUTCString() }
+  const keys = JSON.stringify({ keys: [ec.jwk] })
+  server.on(jwksPath, answering(200, 'application/json', keys, kept))
+  const clock = createFakeClock(Date.now() + 120_000)
+  const { gate } = await openDoor({ url: server.url, signals: false, issuer: server.url, clock })
+  const exp = String(Math.floor(Date.now() / 1000) + 60)
+  const token = seal(headerOf(ec), payloadText(server.url, Date.now(), { exp }), ec)
+  expect(gist(await gate.check(bearer(token)))).not.toBe('token_expired')
 })

@@ -123,3 +123,34 @@ describe('the admin routes', () => {
     expect(new Set(await Promise.all(hanging))).toEqual(new Set(['spiffe://a/b']))
   })
 })
+
+describe('only the server itself', () => {
+  const path = '/api/v1/identities/11111111-2222-4333-8444-555555555555'
+  const id = '11111111-2222-4333-8444-555555555555'
+  const problem = '{"title":"Not Found","status":404,"detail":"identity not found"}'
+
+  it("may say that an identity is not the tenant's", async () => {
+    const { server, api } = await start()
+    server.on(path, answering(404, 'application/problem+json', problem))
+    expect(await api.wimseUri(demo, id)).toBeUndefined()
+  })
+
+  it.each([
+    ['a gateway without a route', '{"message":"no Route matched with those values"}', {}],
+    ['problem details of something else', '{"status":404,"detail":"no such path"}', {}],
+    ['a cache', problem, { Age: '5' }],
+  ])('%s may not', async (_title, body, headers) => {
+    const { server, api } = await start()
+    server.on(path, answering(404, 'application/json', body, headers))
+    await expect(api.wimseUri(demo, id)).rejects.toThrow(/HTTP 404|cache/)
+  })
+
+  it('proves that nothing was signalled: a cache does not', async () => {
+    const { server, api } = await start()
+    server.on(
+      '/api/v1/signals?limit=100',
+      answering(200, 'application/json', '{"signals":[]}', { Age: '5' }),
+    )
+    await expect(api.page(demo, 100)).rejects.toThrow('cache')
+  })
+})

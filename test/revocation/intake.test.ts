@@ -112,7 +112,24 @@ describe('the date of a suspicion', () => {
     const { event, knowledge, clock } = setUp({ date, known: true })
     event({ created_at })
     const since = clock.monotonic()
-    expect(knowledge.mark(subject)).toEqual({ at, since, settledAt: since + unsettled })
+    expect(knowledge.mark(subject)).toMatchObject({ at, since, settledAt: since + unsettled })
+  })
+
+  it.each([
+    ['a second and more ahead of Date: up to its own date', 1_001, 'event', 1_001],
+    ['five minutes ahead of Date: up to its own date', 300_000, 'event', 300_000],
+    ['further ahead: up to Date', 300_001, 'event', undefined],
+    ['old, and new on the stream: up to Date', -2_001, 'event', 0],
+    ['five minutes old, and new on the stream: up to Date', -300_000, 'event', 0],
+    ['older: up to its own date', -300_001, 'event', undefined],
+    ['old, and out of the list: up to its own date', -2_001, 'listed', undefined],
+    ['of now: up to its own date', -100, 'event', undefined],
+  ] as const)('throws doubt, where it is %s', (_title, ahead, via, upTo) => {
+    const { event, listed, row, knowledge } = setUp({ date: now, known: true })
+    const signal = { created_at: iso(now + ahead) }
+    if (via === 'event') event(signal)
+    else listed(row(signal))
+    expect(knowledge.mark(subject)?.upTo).toBe(upTo === undefined ? undefined : now + upTo)
   })
 })
 

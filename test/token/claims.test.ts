@@ -115,7 +115,7 @@ describe('a time', () => {
     // The server's clock may have moved since it last told us the time.
     const forge = await startForge()
     const verdict = gist(await forge.check(forge.token({ [name]: String(now + 60) })))
-    expect(verdict).toBe('token_not_yet_valid')
+    expect(verdict).toBe('dated_ahead')
     expect(forge.server.count(introspectPath)).toBe(1)
   })
 

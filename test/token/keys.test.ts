@@ -396,18 +396,48 @@ describe('an unknown kid', () => {
   })
 
   test('that is newer than the set which a cache keeps is a 503', async () => {
-    const forge = await startForge({ clock: createFakeClock() })
-    const keptAt = new Date(Date.now() - 60_000).toUTCString()
+    const clock = createFakeClock()
+    const forge = await startForge({ clock })
+    clock.advance(120_000)
+    const keptAt = new Date(clock.now() - 60_000).toUTCString()
     const body = JSON.stringify({ keys: [forge.ec.jwk, forge.rsa.jwk] })
     const kept = { Date: keptAt, Age: '60' }
     forge.server.on(jwksPath, answering(200, 'application/json', body, kept))
     const issued = (ago: number): { iat: string } => ({
-      iat: String(Math.floor(Date.now() / 1000) - ago),
+      iat: String(Math.floor(clock.now() / 1000) - ago),
     })
     for (const kid of ['one', 'other']) {
       expect(gist(await forge.check(strange(forge, kid, issued(30))))).toBe('key_not_seen_yet')
       expect(gist(await forge.check(strange(forge, kid, issued(90))))).toBe('unknown_key')
     }
+  })
+
+  test.each([
+    ['writes a Date of its own', '60', 30],
+    ['has just asked', '0', 0],
+    ['stands behind another one', '60, 60', 30],
+  ])('that is newer than the set of a cache which %s is a 503', async (_title, Age, ago) => {
+    const clock = createFakeClock()
+    const forge = await startForge({ clock })
+    clock.advance(120_000)
+    const body = JSON.stringify({ keys: [forge.ec.jwk, forge.rsa.jwk] })
+    forge.server.on(jwksPath, answering(200, 'application/json', body, { Age }))
+    const iat = String(Math.floor(clock.now() / 1000) - ago)
+    expect(gist(await forge.check(strange(forge, 'one', { iat })))).toBe('key_not_seen_yet')
+  })
+
+  test('does not bring a withdrawn key back, where a cache has an older set', async () => {
+    const clock = createFakeClock()
+    const forge = await startForge({ clock })
+    const body = JSON.stringify({ keys: [forge.ec.jwk, forge.rsa.jwk] })
+    forge.server.on(jwksPath, { keys: [added.jwk, forge.rsa.jwk] })
+    expect(gist(await forge.check(tokenUnder(forge, added)))).toBe('allow')
+    clock.advance(coolDown + 1_000)
+    forge.server.on(jwksPath, answering(200, 'application/json', body, { Age: '120' }))
+    await forge.check(strange(forge, 'stranger'))
+    expect(forge.gate.status().keys.kids).toEqual(['added', 'rsa-1'])
+    expect(gist(await forge.check(forge.token()))).toBe('unknown_key')
+    expect(gist(await forge.check(tokenUnder(forge, added, { jti: '"new"' })))).toBe('allow')
   })
 
   test('on a token from far in the future is a 401', async () => {

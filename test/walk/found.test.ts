@@ -103,6 +103,52 @@ test.each([
   expect(await check(token)).toMatchObject({ outcome: 'allow' })
 })
 
+describe('a signal whose date is behind the tokens that it kills kills them all the same', () => {
+  test("where the server's clock was set ahead, and nothing but the stream told", async () => {
+    const { clock, zeroid, check, pass, marked } = await start({ mode: 'local' })
+    const agent = await zeroid.agent()
+    await check(await zeroid.mint({ agent }))
+    zeroid.clock.advance(20_000)
+    const token = await zeroid.mint({ agent })
+    clock.advance(500)
+    await zeroid.signal({ agent })
+    await marked(1)
+    await pass(60_000)
+    expect(zeroid.active(token)).toBe(false)
+    expect(await check(token)).not.toMatchObject({ outcome: 'allow' })
+  })
+
+  test.each([4_000, 60_000])("where the server's clock was set back by %i ms", async (back) => {
+    const { zeroid, check, pass, marked } = await start({ mode: 'local' })
+    const agent = await zeroid.agent()
+    await pass(6_000)
+    const token = await zeroid.mint({ agent })
+    expect(await check(token)).toMatchObject({ outcome: 'allow' })
+    zeroid.clock.advance(-back)
+    await pass(1_000)
+    await zeroid.signal({ agent })
+    await marked(1)
+    await pass(60_000)
+    expect(zeroid.active(token)).toBe(false)
+    expect(await check(token)).not.toMatchObject({ outcome: 'allow' })
+  })
+})
+
+test('what was answered before a feed was closed and opened anew covers nothing', async () => {
+  const maxStaleness = 3_600_000
+  const { zeroid, check, pass, marked, gate } = await start({ tenants: 'auto', maxStaleness })
+  const agent = await zeroid.agent()
+  const token = await zeroid.mint({ agent, iat: wholeSecond / 1000 - 60 })
+  await check(token)
+  await pass(5_000)
+  await zeroid.signal({ agent })
+  await marked(1)
+  expect(await check(token)).toMatchObject({ reason: 'revoked_by_signal' })
+  await pass(780_000)
+  expect(gate.status().tenants).toEqual([])
+  expect(await check(token)).not.toMatchObject({ outcome: 'allow' })
+}, 60_000)
+
 test('a token under a key made in the second of the last key load is not refused', async () => {
   const { clock, zeroid, check, pass } = await start()
   await pass(500)
