@@ -5,13 +5,14 @@ import type { Feeds } from '../revocation/feeds.ts'
 import type { Introspector } from '../revocation/introspect.ts'
 import type { Allow, Evidence, Unknown, UnknownReason, Verdict } from '../verdict.ts'
 import { deny, unknown } from '../verdict.ts'
-import type { Remembered } from './memory.ts'
+import type { Memory, Remembered } from './memory.ts'
 import type { Terms } from './terms.ts'
 
 /** What judging a remembered token needs. */
 export interface JudgeParts {
   readonly introspector: Introspector
   readonly feeds: Feeds
+  readonly memory: Pick<Memory, 'condemn'>
   readonly clock: Clock
   readonly present: (monotonic: number, justAsked: boolean) => Present
   /** Told when the server called a token inactive. */
@@ -65,7 +66,7 @@ export function createJudge(parts: JudgeParts): Judge {
     const answer = await introspector.ask(token, known.identity.tokenId)
     if (answer.outcome === 'unknown') return answer
     if (answer.outcome === 'inactive') {
-      known.judged.inactive = true
+      parts.memory.condemn(known)
       parts.onInactive(known)
     } else if (answer.at > (known.evidence?.at ?? Number.NEGATIVE_INFINITY)) {
       // An older answer must not overwrite a newer one, nor a token known as inactive come back.

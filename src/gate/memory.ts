@@ -22,6 +22,8 @@ export interface Remembered {
 export interface Memory {
   get(digest: string): Remembered | undefined
   set(digest: string, token: Remembered): void
+  /** The server called a token inactive, which is final; it may have given way while it was asked. */
+  condemn(token: Remembered): void
   /**
    * Seconds: a token issued up to then may have been known as inactive and forgotten, so only the
    * server's own word is evidence.
@@ -35,16 +37,27 @@ export interface Memory {
  */
 export function createMemory(max: number): Memory {
   let forgottenUntil = Number.NEGATIVE_INFINITY
+  const gone = new WeakSet<Remembered>()
+
+  function forget({ judged }: Remembered): void {
+    forgottenUntil = Math.max(forgottenUntil, judged.issuedAt)
+  }
+
   const tokens = new LRUCache<string, Remembered>({
     max,
-    dispose({ judged }, _digest, reason) {
-      if (reason !== 'evict' || !judged.inactive) return
-      forgottenUntil = Math.max(forgottenUntil, judged.issuedAt)
+    dispose(token, _digest, reason) {
+      if (reason !== 'evict') return
+      if (token.judged.inactive) forget(token)
+      else gone.add(token)
     },
   })
   return {
     get: (digest) => tokens.get(digest),
     set: (digest, token) => void tokens.set(digest, token),
+    condemn(token) {
+      token.judged.inactive = true
+      if (gone.has(token)) forget(token)
+    },
     forgottenUntil: () => forgottenUntil,
     size: () => tokens.size,
   }

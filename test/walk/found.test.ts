@@ -134,6 +134,21 @@ describe('a signal whose date is behind the tokens that it kills kills them all 
   })
 })
 
+test('inactive is final also for a token that gave way while the server was asked', async () => {
+  const { zeroid, gate, check, pass } = await start({ cacheTokens: 1 })
+  await pass(5_000)
+  const [token, other] = [await zeroid.mint(), await zeroid.mint()]
+  await zeroid.revoke(token)
+  const asked = zeroid.requests.count('introspect')
+  zeroid.faults.set('introspect', { delay: 200 })
+  const answer = gate.check(bearer(token), gate.terms({ mode: 'live' }))
+  await vi.waitUntil(() => zeroid.requests.count('introspect') > asked, { interval: 1 })
+  await check(other)
+  expect(await answer).toMatchObject({ reason: 'token_inactive' })
+  zeroid.faults.clear()
+  expect(await check(token)).toMatchObject({ outcome: 'deny' })
+})
+
 test('what was answered before a feed was closed and opened anew covers nothing', async () => {
   const maxStaleness = 3_600_000
   const { zeroid, check, pass, marked, gate } = await start({ tenants: 'auto', maxStaleness })
