@@ -63,6 +63,11 @@ export interface ServerClock {
   /** The earliest that it can say: of several replicas, that of the slowest clock. */
   earliest(): number | undefined
   /**
+   * By how many milliseconds what it said lately differs, of several replicas or since its clock was
+   * set; 0 where whole seconds and slow answers explain it.
+   */
+  spread(): number
+  /**
    * How far the server's clock is ahead of ours in milliseconds, by the `Date` that agrees best; 0
    * until one was seen.
    */
@@ -167,6 +172,10 @@ export function createServerClock(clock: Clock, leeway: number): ServerClock {
     earliest() {
       const known = offsets.value()
       return known === undefined ? undefined : known.low + clock.monotonic()
+    },
+    spread() {
+      const { low, high } = offsets.value() ?? { low: 0, high: 0 }
+      return high - low > datePrecision + drift ? high - low : 0
     },
     offset() {
       const ours = clock.now() - clock.monotonic()

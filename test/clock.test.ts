@@ -55,6 +55,17 @@ describe('the estimate of the server time', () => {
     }
   })
 
+  test('tells by how much what the server said differs, beyond whole seconds', () => {
+    const { clock, server, tell } = pair()
+    expect(server.spread()).toBe(0)
+    tell()
+    clock.advance(300)
+    tell()
+    expect(server.spread()).toBe(0)
+    server.observe(new Date(start - 60_000).toUTCString())
+    expect(server.spread()).toBeGreaterThan(59_000)
+  })
+
   test('makes up a difference past the leeway, in both directions', () => {
     for (const ahead of [-120_000, 120_000]) {
       const { clock, server, tell } = pair(ahead)

@@ -127,12 +127,16 @@ export function createIntake(options: IntakeOptions): Intake {
   /**
    * A signal is younger than every token that was there before it, whatever their dates say. One
    * that is ahead of the last `Date` tells that the server's clock was set since, or that ours stood
-   * still. One that the stream brings is new: where it seems old, clocks disagree or it was held up.
+   * still. One that the stream brings is new: where it seems old, the server's clock was set back, or
+   * it was held up. Where replicas differ, another one may have dated the tokens.
    */
   function doubtfulUpTo(createdAt: number, date: number, via: 'stream' | 'list'): number {
-    const age = date - createdAt
-    if (Math.abs(age) > farthestApart) return Math.min(createdAt, date)
-    return via === 'stream' && age > tieWindow ? date : createdAt
+    if (createdAt > date) return createdAt - date <= farthestApart ? createdAt : date
+    // Not `date`, which may be ahead by what our clock was set: new tokens would be in doubt, too.
+    const present = serverClock.earliest() ?? date
+    const age = present - createdAt
+    const isOld = via === 'stream' && age > tieWindow && age <= farthestApart
+    return Math.max(createdAt + serverClock.spread(), isOld ? present : createdAt)
   }
 
   function suspectEverybody(key: string): void {

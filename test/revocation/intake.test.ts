@@ -34,6 +34,7 @@ function setUp(
     offset: () => 0,
     date: () => (date === 'never' ? undefined : date),
     earliest: () => (date === 'never' ? undefined : date - (options.apart ?? 0)),
+    spread: () => options.apart ?? 0,
     observe: () => {},
   }
   const intake = createIntake({
@@ -113,6 +114,12 @@ describe('the date of a suspicion', () => {
     event({ created_at })
     const since = clock.monotonic()
     expect(knowledge.mark(subject)).toMatchObject({ at, since, settledAt: since + unsettled })
+  })
+
+  it('throws doubt on what another replica may have dated, as far as they differ', () => {
+    const { event, knowledge } = setUp({ date: now, known: true, apart: 4_000 })
+    event({ created_at: iso(now - 4_100) })
+    expect(knowledge.mark(subject)?.upTo).toBe(now - 100)
   })
 
   it.each([

@@ -149,6 +149,17 @@ test('inactive is final also for a token that gave way while the server was aske
   expect(await check(token)).toMatchObject({ outcome: 'deny' })
 })
 
+test('a clock that was set ahead puts no token in doubt that is minted after a signal', async () => {
+  const { clock, zeroid, check, pass, marked } = await start({ mode: 'local' })
+  const agent = await zeroid.agent()
+  await check(await zeroid.mint({ agent }))
+  clock.step(120_000)
+  await zeroid.signal({ agent })
+  await marked(1)
+  await pass(6_000)
+  expect(await check(await zeroid.mint({ agent }))).toMatchObject({ outcome: 'allow' })
+})
+
 test('what was answered before a feed was closed and opened anew covers nothing', async () => {
   const maxStaleness = 3_600_000
   const { zeroid, check, pass, marked, gate } = await start({ tenants: 'auto', maxStaleness })

@@ -30,8 +30,6 @@ interface Raised {
   row: Signal | undefined
   /** True time. */
   readonly raisedAt: number
-  /** The gate could not tell that its date is not from the future. */
-  readonly misdated: boolean
 }
 
 /** What a signal says, and who takes it. */
@@ -131,9 +129,7 @@ export async function startWorld(terrain: Terrain): Promise<World> {
   let violation: Violation | undefined
   let rushed = 0
   const tally = new Map<string, number>()
-  /** Answers that the gate had when the server's clock was last stepped. */
-  let answersAtStep = -1
-  /** The same for a jump of any clock. */
+  /** Answers that the gate had when any clock last jumped. */
   let answersAtJump = -1
   /** Milliseconds that the gate's monotonic clock missed. */
   let asleep = 0
@@ -229,10 +225,7 @@ export async function startWorld(terrain: Terrain): Promise<World> {
 
   /** The signals that killed this token, as the server's rule has it. */
   const killersOf = (token: Token): Raised[] =>
-    signals.filter(
-      ({ agent, born, misdated }) =>
-        token.born < born && token.lineage.includes(agent) && !misdated,
-    )
+    signals.filter(({ agent, born }) => token.born < born && token.lineage.includes(agent))
 
   /** Milliseconds beyond a poll for which an undisturbed list has held a killer of this token. */
   function listedFor(token: Token): number {
@@ -330,9 +323,6 @@ export async function startWorld(terrain: Terrain): Promise<World> {
     fail(`C: ${token.name} is good and was denied: ${reason}`, token)
   }
 
-  /** Only the server's own clock jumped, and its next answer is the first to tell. */
-  const isStepUnheard = (): boolean => answersSeen() === answersAtStep
-
   /** Two jumps may hide each other, a step back and a sleep; one at a time must be coped with. */
   const isJumpUnheard = (): boolean => answersSeen() === answersAtJump
 
@@ -355,7 +345,6 @@ export async function startWorld(terrain: Terrain): Promise<World> {
     born: tokens.length,
     row: undefined,
     raisedAt: trueNow(),
-    misdated: isStepUnheard(),
   })
 
   function raise(
@@ -613,7 +602,6 @@ export async function startWorld(terrain: Terrain): Promise<World> {
         say(`the server's clock steps by ${operation.ms} ms`)
         await still()
         zeroid.clock.advance(operation.ms)
-        answersAtStep = answersSeen()
         answersAtJump = answersSeen()
         return
       case 'settle':
