@@ -119,7 +119,7 @@ export async function startWorld(terrain: Terrain): Promise<World> {
   const tokens: Token[] = []
   const signals: Raised[] = []
   /** Every signal that could revoke, whomever it names, by the server's clock. */
-  const doubts: { account: string; at: number }[] = []
+  const doubts: { account: string; at: number; heldUp: boolean }[] = []
   const deactivated = new Set<Agent>()
   /** Ids of the signals whose marks are set. */
   const marked = new Set<string>()
@@ -134,7 +134,7 @@ export async function startWorld(terrain: Terrain): Promise<World> {
   /** Milliseconds that the gate's monotonic clock missed. */
   let asleep = 0
   /** Whether streams are silent, faults are set, and the server is away. */
-  const trouble = { silent: false, faulty: false, down: false }
+  const trouble = { silent: false, reordered: false, faulty: false, down: false }
   /** True time until which something may have kept the gate from reading a list. */
   let hinderedUntil = 0
 
@@ -354,7 +354,9 @@ export async function startWorld(terrain: Terrain): Promise<World> {
     { severity, type, missionId, replica = false }: Order,
   ): Promise<void> {
     const revoking = severity === 'high' || severity === 'critical'
-    if (revoking) doubts.push({ account: tenantOf.account, at: serverNow() })
+    if (revoking) {
+      doubts.push({ account: tenantOf.account, at: serverNow(), heldUp: trouble.reordered })
+    }
     const raised = raisedOn(agent)
     const kills = revoking && identityId === agent.id && agent.account === tenantOf.account
     if (kills) signals.push(raised)
@@ -414,7 +416,8 @@ export async function startWorld(terrain: Terrain): Promise<World> {
     }
     habits[how]()
     if (how === 'silent') trouble.silent = true
-    if (how === 'normal') trouble.silent = false
+    if (how === 'reorder') trouble.reordered = true
+    if (how === 'normal') Object.assign(trouble, { silent: false, reordered: false })
   }
 
   // ——— Time ———
@@ -519,7 +522,7 @@ export async function startWorld(terrain: Terrain): Promise<World> {
         deactivated.add(agent)
         const raised = raisedOn(agent)
         signals.push(raised)
-        doubts.push({ account: agent.account, at: serverNow() })
+        doubts.push({ account: agent.account, at: serverNow(), heldUp: trouble.reordered })
         say(`${raised.name}: ${operation.do} ${agent.externalId}`)
         await revocation(
           operation.do === 'expire' ? zeroid.expire(agent) : zeroid.deactivate(agent),
@@ -616,7 +619,7 @@ export async function startWorld(terrain: Terrain): Promise<World> {
     zeroid.streams.normal()
     zeroid.faults.clear()
     await zeroid.resume()
-    Object.assign(trouble, { silent: false, faulty: false, down: false })
+    Object.assign(trouble, { silent: false, reordered: false, faulty: false, down: false })
     hinderedUntil = trueNow()
     await Promise.all(beside)
     await still()
@@ -656,7 +659,9 @@ export async function startWorld(terrain: Terrain): Promise<World> {
   function heardSince({ issuedAt, lineage }: Token): boolean {
     const account = lineage[0]?.account
     return doubts.some(
-      (doubt) => doubt.account === account && issuedAt * 1000 <= doubt.at + tieWindow + dateError,
+      ({ account: tenant, at, heldUp }) =>
+        // One that the stream held up looks as one of a server whose clock was set back.
+        tenant === account && (heldUp || issuedAt * 1000 <= at + tieWindow + dateError),
     )
   }
 
