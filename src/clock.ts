@@ -26,8 +26,11 @@ export const systemClock: Clock = {
   },
 }
 
-/** How far a server's clock may differ from what was believed before, in milliseconds. */
-const maxCorrection = 5 * 60_000
+/**
+ * How far the server's clock may differ from ours, or from what it last told, in milliseconds: what
+ * differs more is not made up.
+ */
+export const maxCorrection: number = 5 * 60_000
 /** Milliseconds by which our two clocks may drift apart before one is known to have missed time. */
 const drift = 1_000
 /** A `Date` header is cut to whole seconds; milliseconds. */

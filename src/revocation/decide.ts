@@ -1,3 +1,4 @@
+import { maxCorrection } from '../clock.ts'
 import type { DenyReason, Evidence, UnknownReason } from '../verdict.ts'
 import type { Bounds, JudgedToken, Present, Suspicion, TenantKnowledge } from './facts.ts'
 
@@ -13,9 +14,6 @@ export type Decision =
  * to seconds, and the server writes the signal before it revokes.
  */
 export const tieWindow = 2_000
-
-/** What is dated further ahead of the server's time, in milliseconds, is refused without a question. */
-const farthestAhead = 300_000
 
 const allow: Decision = { say: 'allow', renew: false }
 const allowAndRenew: Decision = { say: 'allow', renew: true }
@@ -59,7 +57,7 @@ export function decide(
   if (tenant !== undefined && isMarked(token, tenant)) return denials.revoked
   if (isDatedAhead(token, present, bounds)) {
     // The server signed it, so its clock may have moved since it last told us the time.
-    if (aheadOf(token, latest) > farthestAhead) return denials.early
+    if (aheadOf(token, latest) > maxCorrection) return denials.early
     return present.justAsked || bounds.mode === 'local' ? unknowns.early : ask
   }
 

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import type { Clock, ServerClock } from '../clock.ts'
+import { maxCorrection } from '../clock.ts'
 import type { Observer } from '../observe/observer.ts'
 import { tieWindow } from './decide.ts'
 import type { Suspicion } from './facts.ts'
@@ -35,8 +36,6 @@ export interface IntakeOptions {
 const remembered = 60_000
 /** Milliseconds by which `created_at` may lie ahead of the server's `Date`, which has seconds only. */
 const dateTolerance = 1_000
-/** What clocks differ by beyond this is not made up, in milliseconds. */
-const farthestApart = 300_000
 /** Milliseconds after which a listed signal is not expected on the stream any more. */
 const streamGrace = 2_000
 
@@ -131,11 +130,11 @@ export function createIntake(options: IntakeOptions): Intake {
    * it was held up. Where replicas differ, another one may have dated the tokens.
    */
   function doubtfulUpTo(createdAt: number, date: number, via: 'stream' | 'list'): number {
-    if (createdAt > date) return createdAt - date <= farthestApart ? createdAt : date
+    if (createdAt > date) return createdAt - date <= maxCorrection ? createdAt : date
     // Not `date`, which may be ahead by what our clock was set: new tokens would be in doubt, too.
     const present = serverClock.earliest() ?? date
     const age = present - createdAt
-    const isOld = via === 'stream' && age > tieWindow && age <= farthestApart
+    const isOld = via === 'stream' && age > tieWindow && age <= maxCorrection
     return Math.max(createdAt + serverClock.spread(), isOld ? present : createdAt)
   }
 

@@ -1,5 +1,6 @@
 import { createBackoff } from '../backoff.ts'
 import type { Clock, ServerClock } from '../clock.ts'
+import { maxCorrection } from '../clock.ts'
 import { UpstreamError } from '../errors.ts'
 import type { Observer } from '../observe/observer.ts'
 import type { Upstream } from '../upstream.ts'
@@ -59,8 +60,6 @@ const limit = 1_048_576
 const timeout = 3_000
 /** Seconds by which an `iat` may be before the date of a set that its key came after. */
 const leeway = 5
-/** Seconds by which the server's clock may be ahead of what it last told. */
-const farthestAhead = 300
 
 const unknownKey = deny('unknown_key')
 const plausibleKid = /^[A-Za-z0-9._~:+=@-]{1,256}$/
@@ -109,7 +108,7 @@ export function createKeys(options: KeysOptions): Keys {
       }
       // By the monotonic clock: whatever `Date` says, a key that was withdrawn must not come back.
       const made = answer.age === undefined ? askedAt : clock.monotonic() - answer.age
-      if (answer.age !== undefined && made < madeAt) {
+      if (made < madeAt) {
         problem = undefined
         observer.keysReloaded?.('stale', keys.size)
         return
@@ -195,21 +194,18 @@ export function createKeys(options: KeysOptions): Keys {
  * The server says itself of when its answer is, in the clock that tokens are dated by. Of several
  * replicas another one may have minted a token, and some caches write a `Date` of their own.
  */
-function dateOf(
-  { date = Number.POSITIVE_INFINITY, age }: UpstreamAnswer,
-  elapsed: number,
-  clock: ServerClock,
-): number {
+function dateOf({ date, age }: UpstreamAnswer, elapsed: number, clock: ServerClock): number {
   const believed = clock.now() - elapsed - (age ?? 0)
-  const slowest = (clock.earliest() ?? Number.POSITIVE_INFINITY) - elapsed
-  const isOwnWord = age === undefined && date !== Number.POSITIVE_INFINITY
-  return Math.min(date, slowest, isOwnWord ? Number.POSITIVE_INFINITY : believed)
+  const told = date ?? believed
+  const own = age === undefined ? told : Math.min(told, believed)
+  const slowest = clock.earliest()
+  return slowest === undefined ? own : Math.min(own, slowest - elapsed)
 }
 
 /** All in seconds; `iat` is cut to whole ones. */
 function isWithin(issued: number | undefined, from: number, until: number): boolean {
   if (issued === undefined) return false
-  return issued >= Math.floor(from) - leeway && issued <= until + farthestAhead
+  return issued >= Math.floor(from) - leeway && issued <= until + maxCorrection / 1000
 }
 
 /** Whether each of these keys is in the set, and is the same. */

@@ -7,6 +7,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
 import type { Emulator } from '../../src/emulator/index.ts'
 import { startEmulator } from '../../src/emulator/index.ts'
+import { handshakeBytes } from '../helpers/raw.ts'
 import { until } from '../helpers/until.ts'
 import { openStream } from './stream.ts'
 
@@ -292,16 +293,7 @@ async function handshake(
   socket.on('data', (chunk: Buffer) => {
     received += chunk.toString('latin1')
   })
-  const lines = [
-    'GET / HTTP/1.1',
-    'Host: x',
-    'Connection: Upgrade',
-    'Upgrade: websocket',
-    'Sec-WebSocket-Version: 13',
-    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-    `Authorization: Bearer ${token}`,
-  ]
-  socket.write(`${lines.join('\r\n')}\r\n\r\n`)
+  socket.write(handshakeBytes('/', `Authorization: Bearer ${token}`))
   await until(() => received.startsWith('HTTP/1.1 101 '))
   return { socket, received: () => received }
 }

@@ -7,7 +7,7 @@ import { WebSocket, WebSocketServer } from 'ws'
 import { identityOf, zeroid } from '../../src/adapters/hono.ts'
 import type { Emulator } from '../../src/emulator/index.ts'
 import type { Gate } from '../../src/gate.ts'
-import { exchange } from '../helpers/raw.ts'
+import { exchange, handshakeBytes } from '../helpers/raw.ts'
 import { startStack } from '../helpers/stack.ts'
 import { until } from '../helpers/until.ts'
 
@@ -82,17 +82,9 @@ test('a handshake is stripped, and a second Authorization refused', async () => 
   const token = await server.mint()
   await open(port, { authorization: `Bearer ${token}`, 'x-zeroid-owner': 'admin' })
   expect(Object.keys(reached[0] ?? {})).not.toContain('x-zeroid-owner')
-  const lines = [
-    'GET /ws HTTP/1.1',
-    'Host: x',
-    'Connection: Upgrade',
-    'Upgrade: websocket',
-    'Sec-WebSocket-Version: 13',
-    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-    `Authorization: Bearer ${token}`,
-    'Authorization: Bearer other',
-  ]
-  const [answer] = await exchange(`http://127.0.0.1:${port}`, `${lines.join('\r\n')}\r\n\r\n`, 1)
+  const authorizations = [`Authorization: Bearer ${token}`, 'Authorization: Bearer other']
+  const request = handshakeBytes('/ws', ...authorizations)
+  const [answer] = await exchange(`http://127.0.0.1:${port}`, request, 1)
   expect(answer?.status).toBe(401)
   expect(reached).toHaveLength(1)
 })

@@ -7,11 +7,14 @@ import type { AllowedUpgrade } from '../../src/adapters/upgrade.ts'
 import { upgradeGuard } from '../../src/adapters/upgrade.ts'
 import type { GateOptions } from '../../src/gate/options.ts'
 import { makeProofKey, proof } from '../helpers/proofs.ts'
-import { exchange, headerIn } from '../helpers/raw.ts'
+import { exchange, handshakeBytes, headerIn } from '../helpers/raw.ts'
 import type { Stack } from '../helpers/stack.ts'
 import { bearer, startStack } from '../helpers/stack.ts'
 import { until } from '../helpers/until.ts'
 import { listenOn, namesIn } from './app.ts'
+
+/** A token in the query counts for nothing. */
+const tokenPath = '/?access_token=x'
 
 interface Site extends Stack {
   readonly ws: string
@@ -85,7 +88,11 @@ describe('a WebSocket handshake', () => {
   test('never has its token repeated', async () => {
     const { http, zeroid, requests } = await site()
     const carrier = offer(await zeroid.mint())
-    const [answer] = await exchange(http, handshake([`Sec-WebSocket-Protocol: ${carrier}`]), 1)
+    const [answer] = await exchange(
+      http,
+      handshakeBytes(tokenPath, `Sec-WebSocket-Protocol: ${carrier}`),
+      1,
+    )
     expect(answer?.status).toBe(101)
     expect(headerIn(answer, 'Sec-WebSocket-Protocol')).toBeUndefined()
     const [request] = requests
@@ -96,7 +103,7 @@ describe('a WebSocket handshake', () => {
 
   test('is refused with the bytes of the door', async () => {
     const { http, url } = await site()
-    const [ours] = await exchange(http, handshake([]), 1)
+    const [ours] = await exchange(http, handshakeBytes(tokenPath), 1)
     const path = '/oauth2/token/verify'
     const [theirs] = await exchange(url, `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`, 1)
     expect([ours?.status, `${ours?.body}`]).toEqual([401, `${theirs?.body}`])
@@ -130,7 +137,7 @@ describe('a WebSocket handshake', () => {
     ['a token in the query', () => ['X-None: 1']],
   ])('is refused with %s', async (_title, lines) => {
     const { http, zeroid, allowed } = await site()
-    const bytes = handshake(lines(await zeroid.mint(), await zeroid.mint()))
+    const bytes = handshakeBytes(tokenPath, ...lines(await zeroid.mint(), await zeroid.mint()))
     const [answer] = await exchange(http, bytes, 1)
     expect([answer?.status, allowed.length]).toEqual([401, 0])
   })
@@ -145,7 +152,10 @@ describe('a WebSocket handshake', () => {
     const token = await zeroid.mint({ boundTo: key.thumbprint })
     const made = proof({ key, url: `${http}/`, token, ...(body === undefined ? {} : { body }) })
     const lines = [`Authorization: DPoP ${token}`, `DPoP: ${made}`]
-    const bytes = handshake(lines).replace('Host: x', `Host: ${new URL(http).host}`)
+    const bytes = handshakeBytes(tokenPath, ...lines).replace(
+      'Host: x',
+      `Host: ${new URL(http).host}`,
+    )
     const [answer] = await exchange(http, bytes, 1)
     expect(answer?.status).toBe(status)
   })
@@ -202,7 +212,7 @@ describe('a WebSocket handshake', () => {
     socket.on('data', (chunk) => {
       answer += chunk
     })
-    socket.write(handshake([]))
+    socket.write(handshakeBytes(tokenPath))
     await until(() => answer.endsWith('}\n'))
     expect(answer).toMatch(/^HTTP\/1\.1 401 /)
     await until(async () => (await connections()) === 0)
@@ -210,7 +220,7 @@ describe('a WebSocket handshake', () => {
 
   test('that is refused may have sent more than its head', async () => {
     const { http, connections } = await site()
-    const [answer] = await exchange(http, handshake([]) + 'x'.repeat(100_000), 1)
+    const [answer] = await exchange(http, handshakeBytes(tokenPath) + 'x'.repeat(100_000), 1)
     expect(answer?.status).toBe(401)
     await until(async () => (await connections()) === 0)
   })
@@ -241,17 +251,3 @@ test('a guard that was given a gate shows that one', async () => {
   const { gate } = await startStack()
   expect(upgradeGuard({ gate }).gate).toBe(gate)
 })
-
-function handshake(lines: readonly string[]): string {
-  return [
-    'GET /?access_token=x HTTP/1.1',
-    'Host: x',
-    'Connection: Upgrade',
-    'Upgrade: websocket',
-    'Sec-WebSocket-Version: 13',
-    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-    ...lines,
-    '',
-    '',
-  ].join('\r\n')
-}

@@ -8,6 +8,25 @@ export interface RawAnswer {
 }
 
 /**
+ * A WebSocket handshake, as bytes.
+ *
+ * @param path of the request
+ * @param headers further lines
+ */
+export function handshakeBytes(path: string, ...headers: readonly string[]): string {
+  const lines = [
+    `GET ${path} HTTP/1.1`,
+    'Host: x',
+    'Connection: Upgrade',
+    'Upgrade: websocket',
+    'Sec-WebSocket-Version: 13',
+    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+    ...headers,
+  ]
+  return `${lines.join('\r\n')}\r\n\r\n`
+}
+
+/**
  * Writes bytes to a server, whatever they are, and collects what comes back.
  *
  * @param url of the server

@@ -72,7 +72,7 @@ function setUp(
 
 describe('the date of a suspicion', () => {
   const now = 1_700_000_000_400
-  const rows: [string, string, number | 'never', number, number][] = [
+  const rows: [string, string, number | 'never', number, number, number?][] = [
     ['is that of the signal', iso(now - 300), now, now - 300, 1_700],
     [
       'is that of the signal a second ahead of Date, which has seconds only',
@@ -81,7 +81,14 @@ describe('the date of a suspicion', () => {
       now + 1_000,
       2_000,
     ],
-    ['is the Date where the signal is further ahead', iso(now + 1_001), now, now, 2_000],
+    [
+      'is the Date where the signal is further ahead',
+      iso(now + 1_001),
+      now,
+      now,
+      2_000,
+      now + 1_001,
+    ],
     ['is the Date where the signal is of another century', '2126-01-01T00:00:00Z', now, now, 2_000],
     ['is the Date where the signal has none', 'soon', now, now, 2_000],
     [
@@ -98,7 +105,7 @@ describe('the date of a suspicion', () => {
       now + 119_000,
       1_000,
     ],
-    ['of long ago is settled at once', iso(now - 60_000), now, now - 60_000, 0],
+    ['of long ago is settled at once', iso(now - 60_000), now, now - 60_000, 0, now],
     [
       'is that of the signal where there was never a Date',
       iso(now + 120_000),
@@ -109,11 +116,11 @@ describe('the date of a suspicion', () => {
     ['is our clock only where there is nothing else', 'soon', 'never', now, 2_000],
   ]
 
-  it.each(rows)('%s', (_title, created_at, date, at, unsettled) => {
+  it.each(rows)('%s', (_title, created_at, date, at, unsettled, upTo) => {
     const { event, knowledge, clock } = setUp({ date, known: true })
     event({ created_at })
     const since = clock.monotonic()
-    expect(knowledge.mark(subject)).toMatchObject({ at, since, settledAt: since + unsettled })
+    expect(knowledge.mark(subject)).toEqual({ at, upTo, since, settledAt: since + unsettled })
   })
 
   it('throws doubt on what another replica may have dated, as far as they differ', () => {

@@ -28,6 +28,9 @@ const tokenUnder = (forge: Forge, key: SigningKey, changed = {}): string =>
 const strange = (forge: Forge, kid: string, changed = {}): string =>
   seal({ ...headerOf(forge.ec), kid }, forge.payload(changed), forge.ec)
 
+/** The forge's own keys, with the headers of whoever keeps them. */
+const keySetOf = ({ ec, rsa }: Forge, headers: Record<string, string>): Route =>
+  answering(200, json, JSON.stringify({ keys: [ec.jwk, rsa.jwk] }), headers)
 const reloaded = (forge: Forge, times: number): Promise<void> =>
   vi.waitFor(() => expect(forge.server.count(jwksPath)).toBeGreaterThanOrEqual(times), {
     interval: 2,
@@ -387,9 +390,8 @@ describe('an unknown kid', () => {
     const clock = createFakeClock(Date.now() - 120_000)
     const forge = await startForge({ clock })
     const iat = String(Math.floor(Date.now() / 1000) - 60)
-    const body = JSON.stringify({ keys: [forge.ec.jwk, forge.rsa.jwk] })
     const dated = { Date: new Date().toUTCString() }
-    forge.server.on(jwksPath, answering(200, 'application/json', body, dated))
+    forge.server.on(jwksPath, keySetOf(forge, dated))
     for (const kid of ['one', 'other']) {
       expect(gist(await forge.check(strange(forge, kid, { iat })))).toBe('unknown_key')
     }
@@ -400,9 +402,8 @@ describe('an unknown kid', () => {
     const forge = await startForge({ clock })
     clock.advance(120_000)
     const keptAt = new Date(clock.now() - 60_000).toUTCString()
-    const body = JSON.stringify({ keys: [forge.ec.jwk, forge.rsa.jwk] })
     const kept = { Date: keptAt, Age: '60' }
-    forge.server.on(jwksPath, answering(200, 'application/json', body, kept))
+    forge.server.on(jwksPath, keySetOf(forge, kept))
     const issued = (ago: number): { iat: string } => ({
       iat: String(Math.floor(clock.now() / 1000) - ago),
     })
@@ -420,8 +421,7 @@ describe('an unknown kid', () => {
     const clock = createFakeClock()
     const forge = await startForge({ clock })
     clock.advance(120_000)
-    const body = JSON.stringify({ keys: [forge.ec.jwk, forge.rsa.jwk] })
-    forge.server.on(jwksPath, answering(200, 'application/json', body, { Age }))
+    forge.server.on(jwksPath, keySetOf(forge, { Age }))
     const iat = String(Math.floor(clock.now() / 1000) - ago)
     expect(gist(await forge.check(strange(forge, 'one', { iat })))).toBe('key_not_seen_yet')
   })
@@ -429,11 +429,10 @@ describe('an unknown kid', () => {
   test('does not bring a withdrawn key back, where a cache has an older set', async () => {
     const clock = createFakeClock()
     const forge = await startForge({ clock })
-    const body = JSON.stringify({ keys: [forge.ec.jwk, forge.rsa.jwk] })
     forge.server.on(jwksPath, { keys: [added.jwk, forge.rsa.jwk] })
     expect(gist(await forge.check(tokenUnder(forge, added)))).toBe('allow')
     clock.advance(coolDown + 1_000)
-    forge.server.on(jwksPath, answering(200, 'application/json', body, { Age: '120' }))
+    forge.server.on(jwksPath, keySetOf(forge, { Age: '120' }))
     await forge.check(strange(forge, 'stranger'))
     expect(forge.gate.status().keys.kids).toEqual(['added', 'rsa-1'])
     expect(gist(await forge.check(forge.token()))).toBe('unknown_key')
